@@ -1,0 +1,7 @@
+/**
+ * What only Node can do: files and onnxruntime-node.
+ *
+ * @packageDocumentation
+ */
+
+export {};

@@ -1,0 +1,7 @@
+/**
+ * What only a browser can do: the page and onnxruntime-web.
+ *
+ * @packageDocumentation
+ */
+
+export {};
