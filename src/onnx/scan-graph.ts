@@ -1,0 +1,265 @@
+import { childPath, type FieldPath } from '../wire/field-path.ts';
+import type { Enclosure } from '../wire/patch.ts';
+import { concatBytes } from '../wire/bytes.ts';
+import { decodeUtf8 } from '../wire/utf8.ts';
+import { type Field, need, type Reading, type SlidingWindow } from '../wire/window.ts';
+import type {
+  AttributeProto,
+  ByteRange,
+  FieldSpan,
+  GraphProto,
+  NodeProto,
+  TensorProto,
+  ValueInfoProto,
+} from './model-file.ts';
+import { onnx } from './proto.ts';
+import { checkMessage, knownField, readBytes, readText, toSpan } from './scan-message.ts';
+import { scanTensor } from './scan-tensor.ts';
+import { toTypeProto } from './type-proto.ts';
+
+/** Attribute lists longer than this are weights (an ensemble's trees, a Constant's floats) and are not read. */
+const LIST_LIMIT = 64 * 1024;
+
+/** Scans a graph that may be written in several pieces. */
+export function* scanGraph(
+  window: SlidingWindow,
+  segments: readonly FieldSpan[],
+  path: FieldPath,
+  payloads: ByteRange[],
+): Reading<GraphProto> {
+  const node: NodeProto[] = [];
+  const initializer: TensorProto[] = [];
+  const sparseInitializer: TensorProto[] = [];
+  const input: ValueInfoProto[] = [];
+  const output: ValueInfoProto[] = [];
+  const valueInfo: ValueInfoProto[] = [];
+  let name = '';
+  for (const segment of segments) {
+    let field: Field;
+    for (let at = segment.contentStart; at < segment.end; at = field.end) {
+      const request = window.header(at, segment.end);
+      if (request !== undefined) yield request;
+      field = window.field(at, segment.end, path);
+      const known = knownField('GraphProto', field, path);
+      switch (known?.name) {
+        case 'node':
+          node.push(yield* scanNode(window, field, segment, childPath(path, 'node', at, node.length), payloads));
+          break;
+        case 'initializer': {
+          const tensorPath = childPath(path, 'initializer', at, initializer.length);
+          initializer.push(yield* scanTensor(window, [toSpan(field, segment)], tensorPath, payloads));
+          break;
+        }
+        case 'sparseInitializer': {
+          const sparsePath = childPath(path, 'sparseInitializer', at, sparseInitializer.length);
+          sparseInitializer.push(...(yield* scanSparse(window, field, segment, sparsePath, payloads)));
+          break;
+        }
+        case 'input':
+        case 'output':
+        case 'valueInfo': {
+          const list = known.name === 'input' ? input : known.name === 'output' ? output : valueInfo;
+          list.push(yield* scanValueInfo(window, field, segment, childPath(path, known.name, at, list.length)));
+          break;
+        }
+        case 'name':
+          name = yield* readText(window, field, path);
+          break;
+        case 'quantizationAnnotation':
+          yield* checkMessage(window, 'TensorAnnotation', field, childPath(path, known.name, at));
+          break;
+        case 'metadataProps':
+          yield* checkMessage(window, 'StringStringEntryProto', field, childPath(path, known.name, at));
+          break;
+      }
+    }
+  }
+  return { segments, name, node, initializer, sparseInitializer, input, output, valueInfo };
+}
+
+/** Scans a node with its attributes and the graphs in them. */
+export function* scanNode(
+  window: SlidingWindow,
+  nodeField: Field,
+  parent: Enclosure,
+  path: FieldPath,
+  payloads: ByteRange[],
+): Reading<NodeProto> {
+  const span = toSpan(nodeField, parent);
+  const input: string[] = [];
+  const output: string[] = [];
+  const attribute = new Map<string, AttributeProto>();
+  const text = { name: '', opType: '', domain: '', overload: '' };
+  let field: Field;
+  for (let at = span.contentStart; at < span.end; at = field.end) {
+    const request = window.header(at, span.end);
+    if (request !== undefined) yield request;
+    field = window.field(at, span.end, path);
+    const known = knownField('NodeProto', field, path);
+    switch (known?.name) {
+      case 'input':
+        input.push(yield* readText(window, field, path));
+        break;
+      case 'output':
+        output.push(yield* readText(window, field, path));
+        break;
+      case 'name':
+      case 'opType':
+      case 'domain':
+      case 'overload':
+        text[known.name] = yield* readText(window, field, path);
+        break;
+      case 'attribute': {
+        const found = yield* scanAttribute(
+          window,
+          toSpan(field, span),
+          childPath(path, 'attribute', at, attribute.size),
+          payloads,
+        );
+        attribute.set(found.name, found);
+        break;
+      }
+      case 'metadataProps':
+        yield* checkMessage(window, 'StringStringEntryProto', field, childPath(path, known.name, at));
+        break;
+      case 'deviceConfigurations':
+        yield* checkMessage(window, 'NodeDeviceConfigurationProto', field, childPath(path, known.name, at));
+        break;
+    }
+  }
+  // `ai.onnx` is another spelling of the default domain (ONNX IR spec, "Operator Sets").
+  if (text.domain === 'ai.onnx') text.domain = '';
+  return { span, input, output, attribute, ...text };
+}
+
+function* scanAttribute(
+  window: SlidingWindow,
+  span: FieldSpan,
+  path: FieldPath,
+  payloads: ByteRange[],
+): Reading<AttributeProto> {
+  const scalars: Uint8Array[] = [];
+  const tensors: TensorProto[] = [];
+  const graphs: GraphProto[] = [];
+  const tensorSpans: FieldSpan[] = [];
+  const graphSpans: FieldSpan[] = [];
+  let name = '';
+  let listBytes = 0;
+  let elided = false;
+  let field: Field;
+  for (let at = span.contentStart; at < span.end; at = field.end) {
+    const request = window.header(at, span.end);
+    if (request !== undefined) yield request;
+    field = window.field(at, span.end, path);
+    const known = knownField('AttributeProto', field, path);
+    switch (known?.name) {
+      case 't':
+        tensorSpans.push(toSpan(field, span));
+        break;
+      case 'g':
+        graphSpans.push(toSpan(field, span));
+        break;
+      case 'tensors': {
+        const tensorPath = childPath(path, 'tensors', at, tensors.length);
+        tensors.push(yield* scanTensor(window, [toSpan(field, span)], tensorPath, payloads));
+        break;
+      }
+      case 'graphs': {
+        const graphPath = childPath(path, 'graphs', at, graphs.length);
+        graphs.push(yield* scanGraph(window, [toSpan(field, span)], graphPath, payloads));
+        break;
+      }
+      case 'sparseTensor':
+      case 'sparseTensors':
+        yield* scanSparse(window, field, span, childPath(path, known.name, at), payloads);
+        break;
+      case 'tp':
+      case 'typeProtos':
+        yield* checkMessage(window, 'TypeProto', field, childPath(path, known.name, at));
+        break;
+      case 'name':
+        name = yield* readText(window, field, path);
+        break;
+      case undefined:
+      case 'docString':
+        break;
+      default:
+        listBytes += field.end - field.start;
+        if (listBytes > LIST_LIMIT) elided = true;
+        else scalars.push((yield* need(window, field.start, field.end - field.start)).slice());
+    }
+  }
+  const t =
+    tensorSpans.length === 0 ? undefined : yield* scanTensor(window, tensorSpans, childPath(path, 't', span.start), payloads);
+  const g =
+    graphSpans.length === 0 ? undefined : yield* scanGraph(window, graphSpans, childPath(path, 'g', span.start), payloads);
+  const proto = onnx.AttributeProto.decode(concatBytes(scalars));
+  return {
+    name,
+    type: proto.type,
+    refAttrName: proto.refAttrName,
+    f: proto.f,
+    i: Number(proto.i),
+    s: decodeUtf8(proto.s),
+    floats: proto.floats,
+    ints: proto.ints.map(Number),
+    strings: proto.strings.map(decodeUtf8),
+    t,
+    g,
+    tensors,
+    graphs,
+    elided,
+  };
+}
+
+function* scanSparse(
+  window: SlidingWindow,
+  sparse: Field,
+  parent: Enclosure,
+  path: FieldPath,
+  payloads: ByteRange[],
+): Reading<TensorProto[]> {
+  const span = toSpan(sparse, parent);
+  const values: TensorProto[] = [];
+  let field: Field;
+  for (let at = span.contentStart; at < span.end; at = field.end) {
+    const request = window.header(at, span.end);
+    if (request !== undefined) yield request;
+    field = window.field(at, span.end, path);
+    const known = knownField('SparseTensorProto', field, path);
+    if (known?.name === 'values' || known?.name === 'indices') {
+      const tensorPath = childPath(path, known.name, at);
+      const tensor = yield* scanTensor(window, [toSpan(field, span)], tensorPath, payloads);
+      if (known.name === 'values') values.push(tensor);
+    }
+  }
+  return values;
+}
+
+/** Scans a declared value: its name and its type. */
+export function* scanValueInfo(
+  window: SlidingWindow,
+  valueField: Field,
+  parent: Enclosure,
+  path: FieldPath,
+): Reading<ValueInfoProto> {
+  const span = toSpan(valueField, parent);
+  const types: Uint8Array[] = [];
+  let name = '';
+  let field: Field;
+  for (let at = span.contentStart; at < span.end; at = field.end) {
+    const request = window.header(at, span.end);
+    if (request !== undefined) yield request;
+    field = window.field(at, span.end, path);
+    const known = knownField('ValueInfoProto', field, path);
+    if (known?.name === 'name') name = yield* readText(window, field, path);
+    else if (known?.name === 'type') {
+      const typePath = childPath(path, 'type', at);
+      yield* checkMessage(window, 'TypeProto', field, typePath);
+      types.push((yield* readBytes(window, field, typePath)).slice());
+    } else if (known?.name === 'metadataProps') {
+      yield* checkMessage(window, 'StringStringEntryProto', field, childPath(path, known.name, at));
+    }
+  }
+  return { span, name, type: toTypeProto(concatBytes(types)) };
+}

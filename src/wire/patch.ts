@@ -1,0 +1,199 @@
+import { SeInjectError } from '../errors.ts';
+import { type ByteSource, checkRange } from './byte-source.ts';
+
+/**
+ * A length-delimited field whose content may be edited, with the one it lies in: enough to mend every length prefix
+ * above an edit.
+ */
+export interface Enclosure {
+  /** The message around this one, or nothing where that is the file. */
+  readonly parent: Enclosure | undefined;
+  /** Offset of the length prefix. */
+  readonly lengthStart: number;
+  /** Offset of the content. */
+  readonly contentStart: number;
+  /** Offset behind the content. */
+  readonly end: number;
+}
+
+/** One change: `remove` bytes at `offset` give way to `insert`. */
+export interface Edit {
+  /** The innermost field whose length the change alters, or nothing at the top of the file. */
+  readonly within: Enclosure | undefined;
+  /** Where, in the file as read. */
+  readonly offset: number;
+  /** How many bytes go. */
+  readonly remove: number;
+  /** The bytes that come. */
+  readonly insert: Uint8Array;
+}
+
+/** A part of the patched file: a range of the original, or new bytes. */
+export type Piece = { readonly offset: number; readonly length: number } | Uint8Array;
+
+/** A patched file as ordered pieces: nothing is copied until somebody writes it. */
+export interface BytePatch {
+  /** The file as read. */
+  readonly source: ByteSource;
+  /** Ranges of it and new bytes, in order. */
+  readonly pieces: readonly Piece[];
+  /** Number of bytes of the patched file. */
+  readonly size: number;
+  /** Fields whose length prefix got another width, with the width it had. */
+  readonly widened: ReadonlyMap<Enclosure, number>;
+}
+
+/** The wire's length prefix is 32 bits wide, and every reader of ONNX stops at 2 GiB. */
+const PROTOBUF_LIMIT = 2 ** 31 - 1;
+
+/**
+ * Turns edits into a patched file, with the length prefixes around them mended.
+ *
+ * A prefix keeps the width it had (some writers pad to 5 bytes) unless the new length needs more; `widths` asks for
+ * other widths, which is how an undo gets the narrower ones back. Edits are positions in the file as read; at one
+ * offset, edits of the inner field come first, then those given first.
+ *
+ * Throws `wire/patch-overlap` where two edits remove the same byte, and `splice/result-too-large` where a message
+ * would pass protobuf's 2 GiB.
+ *
+ * @example
+ * ```ts
+ * const file = memorySource(new Uint8Array([0x0a, 0x01, 0x41])); // field 1: "A"
+ * const field = { parent: undefined, lengthStart: 1, contentStart: 2, end: 3 };
+ * patchBytes(file, [{ within: field, offset: 3, remove: 0, insert: new Uint8Array([0x42]) }]).size; // → 4
+ * ```
+ */
+export function patchBytes(
+  source: ByteSource,
+  edits: readonly Edit[],
+  widths: ReadonlyMap<Enclosure, number> = new Map(),
+): BytePatch {
+  const growth = new Map<Enclosure | undefined, number>();
+  const grow = (within: Enclosure | undefined, bytes: number): void => {
+    growth.set(within, (growth.get(within) ?? 0) + bytes);
+  };
+  const enclosures = new Set<Enclosure>(widths.keys());
+  for (const { within, insert, remove } of edits) {
+    grow(within, insert.length - remove);
+    for (let at = within; at !== undefined; at = at.parent) enclosures.add(at);
+  }
+  // Inner fields start later than those around them, so their growth is known before it is asked for.
+  const all: Edit[] = [...edits];
+  const widened = new Map<Enclosure, number>();
+  for (const field of [...enclosures].sort((a, b) => b.contentStart - a.contentStart)) {
+    const had = field.contentStart - field.lengthStart;
+    const length = field.end - field.contentStart + (growth.get(field) ?? 0);
+    if (length > PROTOBUF_LIMIT) throw tooLarge(length);
+    const prefix = encodeVarint(length, widths.get(field) ?? had);
+    if (prefix.length !== had) widened.set(field, had);
+    all.push({ within: field.parent, offset: field.lengthStart, remove: had, insert: prefix });
+    grow(field.parent, (growth.get(field) ?? 0) + prefix.length - had);
+  }
+  const size = source.size + (growth.get(undefined) ?? 0);
+  if (size > PROTOBUF_LIMIT) throw tooLarge(size);
+  return { source, pieces: toPieces(source.size, all), size, widened };
+}
+
+/** Writes a length in at least `width` bytes, padded with continuation bits where it needs fewer. */
+export function encodeVarint(value: number, width = 1): Uint8Array {
+  const bytes: number[] = [];
+  let rest = value;
+  do {
+    bytes.push((rest & 0x7f) | 0x80);
+    rest = Math.floor(rest / 128);
+  } while (rest > 0 || bytes.length < width);
+  const last = bytes.length - 1;
+  bytes[last] = (bytes[last] ?? 0) & 0x7f;
+  return Uint8Array.from(bytes);
+}
+
+/** The patched file as a source, so that it can be read again like any other. */
+export function patchedSource(patch: BytePatch): ByteSource {
+  const starts: number[] = [];
+  let total = 0;
+  for (const piece of patch.pieces) {
+    starts.push(total);
+    total += piece.length;
+  }
+  return {
+    size: patch.size,
+    async read(offset, length) {
+      checkRange(patch.size, offset, length);
+      const first = lastAtOrBefore(starts, offset);
+      const piece = patch.pieces[first];
+      const start = starts[first] ?? 0;
+      if (piece !== undefined && offset + length <= start + piece.length) return part(piece, offset - start, length);
+      const bytes = new Uint8Array(length);
+      for (let at = first; at < starts.length && (starts[at] ?? 0) < offset + length; at += 1) {
+        const next = patch.pieces[at];
+        const from = starts[at] ?? 0;
+        if (next === undefined) break;
+        const low = Math.max(offset, from);
+        const high = Math.min(offset + length, from + next.length);
+        if (high > low) bytes.set(await part(next, low - from, high - low), low - offset);
+      }
+      return bytes;
+    },
+  };
+
+  async function part(piece: Piece, offset: number, length: number): Promise<Uint8Array> {
+    if (piece instanceof Uint8Array) return piece.subarray(offset, offset + length);
+    return patch.source.read(piece.offset + offset, length);
+  }
+}
+
+/** The whole patched file in memory. */
+export async function patchedBytes(patch: BytePatch): Promise<Uint8Array> {
+  const bytes = new Uint8Array(patch.size);
+  let at = 0;
+  for (const piece of patch.pieces) {
+    bytes.set(piece instanceof Uint8Array ? piece : await patch.source.read(piece.offset, piece.length), at);
+    at += piece.length;
+  }
+  return bytes;
+}
+
+function toPieces(size: number, edits: readonly Edit[]): Piece[] {
+  const ordered = edits
+    .map((edit, index) => ({ edit, index, depth: enclosureDepth(edit.within) }))
+    .sort((a, b) => a.edit.offset - b.edit.offset || b.depth - a.depth || a.index - b.index);
+  const pieces: Piece[] = [];
+  let at = 0;
+  for (const { edit } of ordered) {
+    if (edit.offset < at || edit.offset + edit.remove > size) {
+      throw new SeInjectError('wire/patch-overlap', `two edits meet at byte ${edit.offset}: this is a fault of the tool`, {
+        details: { offset: edit.offset },
+      });
+    }
+    if (edit.offset > at) pieces.push({ offset: at, length: edit.offset - at });
+    if (edit.insert.length > 0) pieces.push(edit.insert);
+    at = edit.offset + edit.remove;
+  }
+  if (size > at) pieces.push({ offset: at, length: size - at });
+  return pieces;
+}
+
+function enclosureDepth(within: Enclosure | undefined): number {
+  let depth = 0;
+  for (let at = within; at !== undefined; at = at.parent) depth += 1;
+  return depth;
+}
+
+function lastAtOrBefore(starts: readonly number[], offset: number): number {
+  let low = 0;
+  let high = starts.length;
+  while (high - low > 1) {
+    const middle = (low + high) >> 1;
+    if ((starts[middle] ?? 0) <= offset) low = middle;
+    else high = middle;
+  }
+  return low;
+}
+
+function tooLarge(bytes: number): SeInjectError {
+  return new SeInjectError(
+    'splice/result-too-large',
+    `the result would have a message of ${bytes} bytes, over protobuf's limit of 2 GiB: move the weights to external data first, or inject fewer or smaller blocks`,
+    { details: { bytes, limit: PROTOBUF_LIMIT } },
+  );
+}
