@@ -19,7 +19,11 @@ const FOREIGN_FORMATS: readonly ForeignFormat[] = [
     remedy: 'unpack it, or export the network to ONNX',
     matches: (_, text) => text.startsWith('PK\x03\x04') || text.startsWith('PK\x05\x06'),
   },
-  { name: 'gzip data', remedy: 'unpack it with gunzip', matches: (head) => head[0] === 0x1f && head[1] === 0x8b },
+  {
+    name: 'gzip data',
+    remedy: 'unpack it with gunzip',
+    matches: (head) => head[0] === 0x1f && head[1] === 0x8b,
+  },
   {
     name: 'a model in onnxruntime’s own format (.ort)',
     remedy: 'use the .onnx file that it was made from',
@@ -73,7 +77,11 @@ export async function refuseForeignFormat(source: ByteSource): Promise<void> {
   const text = String.fromCharCode(...head);
   const format = FOREIGN_FORMATS.find((candidate) => candidate.matches(head, text));
   if (format === undefined) return;
-  throw new SeInjectError('onnx/foreign-format', `the file is ${format.name}, no ONNX model: ${format.remedy}`, {
-    details: { format: format.name },
-  });
+  throw new SeInjectError(
+    'onnx/foreign-format',
+    `the file is ${format.name}, no ONNX model: ${format.remedy}`,
+    {
+      details: { format: format.name },
+    },
+  );
 }

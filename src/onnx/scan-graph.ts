@@ -1,6 +1,6 @@
+import { concatBytes } from '../wire/bytes.ts';
 import { childPath, type FieldPath } from '../wire/field-path.ts';
 import type { Enclosure } from '../wire/patch.ts';
-import { concatBytes } from '../wire/bytes.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
 import { type Field, need, type Reading, type SlidingWindow } from '../wire/window.ts';
 import type {
@@ -43,7 +43,9 @@ export function* scanGraph(
       const known = knownField('GraphProto', field, path);
       switch (known?.name) {
         case 'node':
-          node.push(yield* scanNode(window, field, segment, childPath(path, 'node', at, node.length), payloads));
+          node.push(
+            yield* scanNode(window, field, segment, childPath(path, 'node', at, node.length), payloads),
+          );
           break;
         case 'initializer': {
           const tensorPath = childPath(path, 'initializer', at, initializer.length);
@@ -59,7 +61,9 @@ export function* scanGraph(
         case 'output':
         case 'valueInfo': {
           const list = known.name === 'input' ? input : known.name === 'output' ? output : valueInfo;
-          list.push(yield* scanValueInfo(window, field, segment, childPath(path, known.name, at, list.length)));
+          list.push(
+            yield* scanValueInfo(window, field, segment, childPath(path, known.name, at, list.length)),
+          );
           break;
         }
         case 'name':
@@ -190,9 +194,13 @@ function* scanAttribute(
     }
   }
   const t =
-    tensorSpans.length === 0 ? undefined : yield* scanTensor(window, tensorSpans, childPath(path, 't', span.start), payloads);
+    tensorSpans.length === 0
+      ? undefined
+      : yield* scanTensor(window, tensorSpans, childPath(path, 't', span.start), payloads);
   const g =
-    graphSpans.length === 0 ? undefined : yield* scanGraph(window, graphSpans, childPath(path, 'g', span.start), payloads);
+    graphSpans.length === 0
+      ? undefined
+      : yield* scanGraph(window, graphSpans, childPath(path, 'g', span.start), payloads);
   const proto = onnx.AttributeProto.decode(concatBytes(scalars));
   return {
     name,

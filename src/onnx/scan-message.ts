@@ -27,7 +27,9 @@ export function knownField(message: MessageName, field: Field, path: FieldPath):
   throw new SeInjectError(
     'wire/unexpected-wire-type',
     `wire type ${field.wireType} for field "${known.name}" at byte ${field.start}, in ${formatPath(path)}: the file is damaged or no ONNX model`,
-    { details: { offset: field.start, field: `${formatPath(path)}.${known.name}`, wireType: field.wireType } },
+    {
+      details: { offset: field.start, field: `${formatPath(path)}.${known.name}`, wireType: field.wireType },
+    },
   );
 }
 

@@ -1,7 +1,14 @@
 import { concatBytes } from '../wire/bytes.ts';
 import { childPath, type FieldPath } from '../wire/field-path.ts';
 import { type Field, need, type Reading, type SlidingWindow, WireType } from '../wire/window.ts';
-import type { ByteRange, FieldSpan, TensorData, TensorDataField, TensorDataPart, TensorProto } from './model-file.ts';
+import type {
+  ByteRange,
+  FieldSpan,
+  TensorData,
+  TensorDataField,
+  TensorDataPart,
+  TensorProto,
+} from './model-file.ts';
 import { onnx } from './proto.ts';
 import { checkMessage, knownField, readBytes, readText } from './scan-message.ts';
 import { packNumbers } from './tensor-data.ts';
@@ -70,7 +77,11 @@ function* readDims(window: SlidingWindow, field: Field, path: FieldPath): Readin
   return onnx.TensorProto.decode(bytes.slice()).dims.map(Number);
 }
 
-function addPart(parts: Map<TensorDataField, TensorDataPart[]>, dataField: TensorDataField, field: Field): void {
+function addPart(
+  parts: Map<TensorDataField, TensorDataPart[]>,
+  dataField: TensorDataField,
+  field: Field,
+): void {
   // Bytes are a single field: the last one counts (protobuf encoding, "Last One Wins").
   const list = dataField === 'rawData' ? [] : (parts.get(dataField) ?? []);
   parts.set(dataField, list);
@@ -86,7 +97,8 @@ function* fileData(
   window: SlidingWindow,
   homes: ReadonlyMap<TensorDataField, TensorDataPart[]>,
 ): Reading<TensorData> {
-  const found = homes.get('rawData') === undefined ? [...homes][0] : (['rawData', homes.get('rawData') ?? []] as const);
+  const found =
+    homes.get('rawData') === undefined ? [...homes][0] : (['rawData', homes.get('rawData') ?? []] as const);
   if (found === undefined) return { location: 'none' };
   const [field, parts] = found;
   const length = parts.reduce((sum, part) => sum + part.length, 0);

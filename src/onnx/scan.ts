@@ -3,7 +3,14 @@ import type { ByteSource } from '../wire/byte-source.ts';
 import { childPath, type FieldPath, MODEL_PATH } from '../wire/field-path.ts';
 import { type Field, type Reading, readFrom, type SlidingWindow } from '../wire/window.ts';
 import { refuseForeignFormat } from './foreign-format.ts';
-import type { ByteRange, FieldSpan, FunctionProto, ModelFile, NodeProto, OperatorSetIdProto } from './model-file.ts';
+import type {
+  ByteRange,
+  FieldSpan,
+  FunctionProto,
+  ModelFile,
+  NodeProto,
+  OperatorSetIdProto,
+} from './model-file.ts';
 import { onnx } from './proto.ts';
 import { scanGraph, scanNode, scanValueInfo } from './scan-graph.ts';
 import { checkMessage, knownField, readBytes, readText, toSpan } from './scan-message.ts';
@@ -55,7 +62,9 @@ function* scan(window: SlidingWindow, source: ByteSource): Reading<ModelFile> {
         segments.push(toSpan(field, undefined));
         break;
       case 'opsetImport':
-        opsetImport.push(yield* scanOpset(window, field, childPath(MODEL_PATH, 'opsetImport', at, opsetImport.length)));
+        opsetImport.push(
+          yield* scanOpset(window, field, childPath(MODEL_PATH, 'opsetImport', at, opsetImport.length)),
+        );
         break;
       case 'metadataProps': {
         const path = childPath(MODEL_PATH, 'metadataProps', at, metadataProps.length);
@@ -68,7 +77,12 @@ function* scan(window: SlidingWindow, source: ByteSource): Reading<ModelFile> {
         break;
       }
       case 'trainingInfo':
-        yield* scanTraining(window, toSpan(field, undefined), childPath(MODEL_PATH, known.name, at), payloads);
+        yield* scanTraining(
+          window,
+          toSpan(field, undefined),
+          childPath(MODEL_PATH, known.name, at),
+          payloads,
+        );
         break;
       case 'configuration':
         yield* checkMessage(window, 'DeviceConfigurationProto', field, childPath(MODEL_PATH, known.name, at));
@@ -99,7 +113,8 @@ function* scanEntry(
     if (request !== undefined) yield request;
     field = window.field(at, entry.end, path);
     const known = knownField('StringStringEntryProto', field, path);
-    if (known?.name === 'key' || known?.name === 'value') text[known.name] = yield* readText(window, field, path);
+    if (known?.name === 'key' || known?.name === 'value')
+      text[known.name] = yield* readText(window, field, path);
   }
   return text;
 }
@@ -137,7 +152,9 @@ function* scanFunction(
         node.push(yield* scanNode(window, field, span, childPath(path, 'node', at, node.length), payloads));
         break;
       case 'opsetImport':
-        opsetImport.push(yield* scanOpset(window, field, childPath(path, known.name, at, opsetImport.length)));
+        opsetImport.push(
+          yield* scanOpset(window, field, childPath(path, known.name, at, opsetImport.length)),
+        );
         break;
       case 'valueInfo':
         yield* scanValueInfo(window, field, span, childPath(path, known.name, at));

@@ -156,7 +156,11 @@ export const MESSAGES: Readonly<Record<MessageName, MessageSchema>> = {
   MapTypeProto: message({ 1: ['keyType', 'varint'], 2: ['valueType', 'TypeProto'] }),
   OpaqueTypeProto: message({ 1: ['domain', 'bytes'], 2: ['name', 'bytes'] }),
   TensorShapeProto: message({ 1: ['dim', 'DimensionProto'] }),
-  DimensionProto: message({ 1: ['dimValue', 'varint'], 2: ['dimParam', 'bytes'], 3: ['denotation', 'bytes'] }),
+  DimensionProto: message({
+    1: ['dimValue', 'varint'],
+    2: ['dimParam', 'bytes'],
+    3: ['denotation', 'bytes'],
+  }),
   OperatorSetIdProto: message({ 1: ['domain', 'bytes'], 2: ['version', 'varint'] }),
   StringStringEntryProto: message({ 1: ['key', 'bytes'], 2: ['value', 'bytes'] }),
   TrainingInfoProto: message({
@@ -185,7 +189,11 @@ export const MESSAGES: Readonly<Record<MessageName, MessageSchema>> = {
     1: ['tensorName', 'bytes'],
     2: ['quantParameterTensorNames', 'StringStringEntryProto'],
   }),
-  DeviceConfigurationProto: message({ 1: ['name', 'bytes'], 2: ['numDevices', 'varint'], 3: ['device', 'bytes'] }),
+  DeviceConfigurationProto: message({
+    1: ['name', 'bytes'],
+    2: ['numDevices', 'varint'],
+    3: ['device', 'bytes'],
+  }),
   NodeDeviceConfigurationProto: message({
     1: ['configurationId', 'bytes'],
     2: ['shardingSpec', 'ShardingSpecProto'],

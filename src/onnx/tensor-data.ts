@@ -47,9 +47,11 @@ export function decodeNumbers(
   count: number,
   name = '',
 ): Float64Array | undefined {
-  if (dataType === DataType.STRING || field === 'stringData' || dataTypeBits(dataType) === undefined) return undefined;
+  if (dataType === DataType.STRING || field === 'stringData' || dataTypeBits(dataType) === undefined)
+    return undefined;
   if (dataType === DataType.COMPLEX64 || dataType === DataType.COMPLEX128) return undefined;
-  const numbers = field === 'rawData' ? fromRaw(content, dataType, count) : fromTyped(field, content, dataType, count);
+  const numbers =
+    field === 'rawData' ? fromRaw(content, dataType, count) : fromTyped(field, content, dataType, count);
   if (numbers !== undefined) return numbers;
   throw new SeInjectError(
     'onnx/tensor-data-size',

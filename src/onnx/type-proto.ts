@@ -21,11 +21,7 @@ function tensor(
   return { kind, elemType: type.elemType ?? DataType.UNDEFINED, shape };
 }
 
-function toDim(dim: {
-  value?: string;
-  dimValue?: unknown;
-  dimParam?: string | null;
-}): Dim {
+function toDim(dim: { value?: string; dimValue?: unknown; dimParam?: string | null }): Dim {
   if (dim.dimValue != null) {
     const value = Number(dim.dimValue);
     // Exporters write 0 and -1 where they mean "unknown".

@@ -122,7 +122,8 @@ export function patchedSource(patch: BytePatch): ByteSource {
       const first = lastAtOrBefore(starts, offset);
       const piece = patch.pieces[first];
       const start = starts[first] ?? 0;
-      if (piece !== undefined && offset + length <= start + piece.length) return part(piece, offset - start, length);
+      if (piece !== undefined && offset + length <= start + piece.length)
+        return part(piece, offset - start, length);
       const bytes = new Uint8Array(length);
       for (let at = first; at < starts.length && (starts[at] ?? 0) < offset + length; at += 1) {
         const next = patch.pieces[at];
@@ -161,9 +162,13 @@ function toPieces(size: number, edits: readonly Edit[]): Piece[] {
   let at = 0;
   for (const { edit } of ordered) {
     if (edit.offset < at || edit.offset + edit.remove > size) {
-      throw new SeInjectError('wire/patch-overlap', `two edits meet at byte ${edit.offset}: this is a fault of the tool`, {
-        details: { offset: edit.offset },
-      });
+      throw new SeInjectError(
+        'wire/patch-overlap',
+        `two edits meet at byte ${edit.offset}: this is a fault of the tool`,
+        {
+          details: { offset: edit.offset },
+        },
+      );
     }
     if (edit.offset > at) pieces.push({ offset: at, length: edit.offset - at });
     if (edit.insert.length > 0) pieces.push(edit.insert);

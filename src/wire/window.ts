@@ -119,7 +119,12 @@ export class SlidingWindow {
         throw failure('wire/unexpected-wire-type', `wire type ${wireType} of field ${number}`, at, path);
     }
     if (contentEnd > end) {
-      throw failure('wire/length-past-end', `field ${number} ends at byte ${contentEnd}, past ${end}`, at, path);
+      throw failure(
+        'wire/length-past-end',
+        `field ${number} ends at byte ${contentEnd}, past ${end}`,
+        at,
+        path,
+      );
     }
     return { number, wireType, start: at, lengthStart, contentStart, end: contentEnd };
   }
@@ -158,7 +163,10 @@ export class SlidingWindow {
 }
 
 /** Runs a reading step over a source, fetching what it asks for. */
-export async function readFrom<T>(source: ByteSource, step: (window: SlidingWindow) => Reading<T>): Promise<T> {
+export async function readFrom<T>(
+  source: ByteSource,
+  step: (window: SlidingWindow) => Reading<T>,
+): Promise<T> {
   const window = new SlidingWindow(source.size);
   const reading = step(window);
   for (;;) {

@@ -1,0 +1,37 @@
+import type { GraphProto, NodeProto } from '../onnx/model-file.ts';
+
+/** The bodies that a node holds: branches of If, bodies of Loop and Scan, and whatever custom operators carry. */
+export function bodiesOf(node: NodeProto): readonly GraphProto[] {
+  const bodies: GraphProto[] = [];
+  for (const { g, graphs } of node.attribute.values()) {
+    if (g !== undefined) bodies.push(g);
+    bodies.push(...graphs);
+  }
+  return bodies;
+}
+
+/** The values that the bodies of a node read from outside, each once, those of nested bodies included. */
+export function capturedValues(node: NodeProto): ReadonlySet<string> {
+  const captured = new Set<string>();
+  for (const body of bodiesOf(node)) {
+    for (const value of freeValues(body)) captured.add(value);
+  }
+  return captured;
+}
+
+function freeValues(body: GraphProto): Set<string> {
+  const defined = new Set<string>();
+  for (const { name } of body.input) defined.add(name);
+  for (const { name } of [...body.initializer, ...body.sparseInitializer]) defined.add(name);
+  for (const node of body.node) for (const value of node.output) defined.add(value);
+  const free = new Set<string>();
+  const read = (value: string): void => {
+    if (value !== '' && !defined.has(value)) free.add(value);
+  };
+  for (const node of body.node) {
+    node.input.forEach(read);
+    capturedValues(node).forEach(read);
+  }
+  for (const { name } of body.output) read(name);
+  return free;
+}
