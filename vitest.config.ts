@@ -9,6 +9,8 @@ export default defineConfig({
   test: {
     // A process per file, so that a native crash in onnxruntime is one file's failure.
     pool: 'forks',
+    // The child processes that a test forks run the sources as well: `fork` passes this on.
+    execArgv: ['--import', new URL('./test/helpers/ts-loader.mjs', import.meta.url).href],
     projects: [
       // `npm test`. The three groups run one after another, since each may use all cores.
       {

@@ -50,6 +50,9 @@ export type ErrorCode =
   // The check.
   | 'verify/mismatch'
   | 'verify/runtime-missing'
+  | 'verify/provider-unavailable'
+  | 'verify/model-rejected'
+  | 'verify/run-failed'
   | 'verify/invalid-input'
   // Labelled data.
   | 'evaluate/invalid-data'

@@ -1,0 +1,213 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type * as Ort from 'onnxruntime-node';
+import { SeInjectError } from '../errors.ts';
+import {
+  checkFeeds,
+  isRuntimeDataType,
+  type ModelSource,
+  type Runtime,
+  type RuntimeDataType,
+  type RuntimeTensor,
+  type RuntimeTensors,
+  type RuntimeValue,
+  resolveFetches,
+  type Session,
+  type SessionOptions,
+  type SessionProfile,
+} from '../verify/runtime.ts';
+import { runError, sessionError } from './ort-errors.ts';
+import { parseProfile } from './ort-profile.ts';
+
+/** The part of onnxruntime-node that is used. */
+export type OrtModule = Pick<typeof Ort, 'InferenceSession' | 'Tensor' | 'env' | 'listSupportedBackends'>;
+
+/** onnxruntime's severity `error`: the exceptions say the rest, and warnings are about speed. */
+const LOG_ERRORS = 3;
+
+/**
+ * Opens onnxruntime-node, in this process.
+ *
+ * Loading and running block the event loop (the promises are for show), and some models end the process: use it in a
+ * child, with {@link runIsolated}. It is imported only here and only when called, since it is an optional dependency.
+ *
+ * @param load - Imports the package; tests pass their own.
+ * @throws SeInjectError `verify/runtime-missing` where the package or its native library cannot be loaded.
+ *
+ * @example
+ * ```ts
+ * const runtime = await openOnnxRuntime();
+ * runtime.providers; // → ['cpu', 'webgpu', 'cuda', 'tensorrt']
+ * ```
+ */
+export async function openOnnxRuntime(
+  load: () => Promise<OrtModule> = () => import('onnxruntime-node'),
+): Promise<Runtime> {
+  let ort: OrtModule;
+  try {
+    ort = await load();
+  } catch (cause) {
+    throw new SeInjectError(
+      'verify/runtime-missing',
+      'onnxruntime-node cannot be loaded, so models cannot be run: npm install onnxruntime-node ' +
+        '(offline, set ONNXRUNTIME_NODE_INSTALL=skip so that it does not fetch CUDA libraries)',
+      { cause },
+    );
+  }
+  // The environment's own level, which is fixed when the first session is made; sessions have theirs besides.
+  ort.env.logLevel = 'error';
+  return {
+    name: 'onnxruntime-node',
+    version: ort.env.versions.node ?? ort.env.versions.common,
+    providers: ort.listSupportedBackends().map((backend) => backend.name),
+    createSession: (source, options) => createSession(ort, source, options),
+  };
+}
+
+async function createSession(ort: OrtModule, source: ModelSource, options: SessionOptions): Promise<Session> {
+  const { provider, graphOptimization, profile = false } = options;
+  // CUDA rounds float32 to TF32 in convolutions, and the JavaScript API passes no provider option but deviceId, so
+  // `use_tf32` is out of reach; the CUDA libraries read this variable when they are first used.
+  if (provider === 'cuda' || provider === 'tensorrt') process.env['NVIDIA_TF32_OVERRIDE'] = '0';
+  const profileFolder = profile ? await mkdtemp(join(tmpdir(), 'se-inject-profile-')) : undefined;
+  const ortOptions: Ort.InferenceSession.SessionOptions = {
+    // A list of one. onnxruntime adds the CPU at its end unasked, for the nodes that the provider cannot run and
+    // without a word: only the profile tells.
+    executionProviders: [provider],
+    graphOptimizationLevel: graphOptimization,
+    logSeverityLevel: LOG_ERRORS,
+    ...(profileFolder === undefined
+      ? {}
+      : // The file is `<prefix>_<time>.json`; endProfiling does not return its name.
+        { enableProfiling: true, profileFilePrefix: join(profileFolder, 'profile') }),
+  };
+  try {
+    const session =
+      'path' in source
+        ? await ort.InferenceSession.create(source.path, ortOptions)
+        : await ort.InferenceSession.create(source.bytes, { ...ortOptions, ...(await externalData(source)) });
+    return new OrtSession(ort, session, provider, profileFolder);
+  } catch (cause) {
+    if (profileFolder !== undefined) await removeFolder(profileFolder);
+    throw sessionError(cause, provider, 'path' in source ? `"${source.path}"` : 'the model');
+  }
+}
+
+/**
+ * How a model given as bytes reaches its external data. Without any of this onnxruntime looks into the working
+ * directory. The folder's files are mapped into memory, those given as bytes are held and copied: prefer the folder.
+ */
+async function externalData(
+  source: Extract<ModelSource, { bytes: Uint8Array }>,
+): Promise<Ort.InferenceSession.SessionOptions> {
+  const { externalData: external } = source;
+  if (external === undefined) return {};
+  if ('folder' in external) {
+    return { extra: { session: { model_external_initializers_file_folder_path: external.folder } } };
+  }
+  const files = external.files.map(async ({ path, data }) => ({
+    path,
+    data: data instanceof Blob ? new Uint8Array(await data.arrayBuffer()) : data,
+  }));
+  return { externalData: await Promise.all(files) };
+}
+
+class OrtSession implements Session {
+  readonly inputs: readonly RuntimeValue[];
+  readonly outputs: readonly RuntimeValue[];
+  readonly #ort: OrtModule;
+  readonly #session: Ort.InferenceSession;
+  readonly #provider: string;
+  readonly #profileFolder: string | undefined;
+  #closed = false;
+
+  constructor(
+    ort: OrtModule,
+    session: Ort.InferenceSession,
+    provider: string,
+    profileFolder: string | undefined,
+  ) {
+    this.#ort = ort;
+    this.#session = session;
+    this.#provider = provider;
+    this.#profileFolder = profileFolder;
+    this.inputs = session.inputMetadata.map(toRuntimeValue);
+    this.outputs = session.outputMetadata.map(toRuntimeValue);
+  }
+
+  async run(feeds: RuntimeTensors, fetches?: readonly string[]): Promise<RuntimeTensors> {
+    if (this.#closed) throw new SeInjectError('verify/run-failed', 'the session is closed: create another');
+    checkFeeds(this.inputs, feeds);
+    // Reading an output that has no array aborts the process (int4: onnxruntime-node reads past the end of a table), so
+    // nothing but what resolveFetches lets through may be fetched.
+    const names = resolveFetches(this.outputs, fetches);
+    const ortFeeds = Object.fromEntries([...feeds].map(([name, tensor]) => [name, this.#toOrt(tensor)]));
+    let results: Ort.InferenceSession.ReturnType;
+    try {
+      results = await this.#session.run(ortFeeds, names);
+    } catch (cause) {
+      throw runError(cause, this.#provider);
+    }
+    return new Map(names.map((name) => [name, fromOrt(results[name] as Ort.Tensor)]));
+  }
+
+  async close(): Promise<SessionProfile | undefined> {
+    if (this.#closed) return undefined;
+    this.#closed = true;
+    const folder = this.#profileFolder;
+    // Before the release: it writes the file, and after it the session throws.
+    if (folder !== undefined) this.#session.endProfiling();
+    await this.#session.release();
+    if (folder === undefined) return undefined;
+    try {
+      const [file] = await readdir(folder);
+      if (file === undefined) {
+        throw new SeInjectError(
+          'verify/run-failed',
+          `onnxruntime wrote no profile into "${folder}": is the disk full`,
+        );
+      }
+      return parseProfile(await readFile(join(folder, file), 'utf8'));
+    } finally {
+      await removeFolder(folder);
+    }
+  }
+
+  #toOrt(tensor: RuntimeTensor): Ort.Tensor {
+    const { dataType, data, dims } = tensor;
+    // Where Float16Array exists (Node 24), the constructor takes the bits of a Uint16Array as well.
+    return new this.#ort.Tensor(dataType as Ort.Tensor.Type, data as Ort.Tensor.DataType, dims);
+  }
+}
+
+function toRuntimeValue(metadata: Ort.InferenceSession.ValueMetadata): RuntimeValue {
+  const { name } = metadata;
+  if (!metadata.isTensor) return { name, dataType: undefined, shape: undefined };
+  const { type, shape } = metadata;
+  return {
+    name,
+    dataType: isRuntimeDataType(type) ? type : undefined,
+    // A scalar and an undeclared shape are both [] here.
+    shape: shape.length === 0 ? undefined : shape,
+  };
+}
+
+/** Output data is a copy of onnxruntime's, so that it may be kept and handed on. */
+function fromOrt(tensor: Ort.Tensor): RuntimeTensor {
+  const { type, dims, data } = tensor;
+  if (type === 'float16' && !(data instanceof Uint16Array)) {
+    // A Float16Array, where the engine has it.
+    const view = data as unknown as ArrayBufferView;
+    return {
+      dataType: 'float16',
+      dims: [...dims],
+      data: new Uint16Array(view.buffer, view.byteOffset, view.byteLength / Uint16Array.BYTES_PER_ELEMENT),
+    };
+  }
+  return { dataType: type as RuntimeDataType, dims: [...dims], data } as RuntimeTensor;
+}
+
+async function removeFolder(folder: string): Promise<void> {
+  await rm(folder, { recursive: true, force: true });
+}

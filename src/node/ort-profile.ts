@@ -1,0 +1,61 @@
+import { SeInjectError } from '../errors.ts';
+import type { ProfiledNode, SessionProfile } from '../verify/runtime.ts';
+
+/** The short names of the providers, by the names that onnxruntime writes into a profile. */
+const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
+  ['CPUExecutionProvider', 'cpu'],
+  ['WebGpuExecutionProvider', 'webgpu'],
+  ['CUDAExecutionProvider', 'cuda'],
+  ['TensorrtExecutionProvider', 'tensorrt'],
+  ['DmlExecutionProvider', 'dml'],
+  ['CoreMLExecutionProvider', 'coreml'],
+]);
+
+const KERNEL_SUFFIX = '_kernel_time';
+
+/**
+ * Reads the trace that onnxruntime writes with `enableProfiling`.
+ *
+ * A node that ran is an event of category `Node`, named `<node name>_kernel_time`, with `op_name`, `provider` and
+ * `node_index` (a string) in `args`; one event for each run. Names are unique in a graph (onnxruntime refuses a model in
+ * which two nodes share one), yet a subgraph may use them again: the index tells those apart, mostly. Memcpy nodes are
+ * ordinary events of op `MemcpyToHost` and `MemcpyFromHost` on the device's provider; WebGPU's events of category `Api`
+ * are its kernels and are skipped. After a million events onnxruntime stops writing, so profile few runs.
+ */
+export function parseProfile(json: string): SessionProfile {
+  const nodes = new Map<string, ProfiledNode>();
+  for (const event of eventsOf(json)) {
+    if (!isRecord(event) || event['cat'] !== 'Node' || !isRecord(event['args'])) continue;
+    const { name } = event;
+    const { op_name: opType, provider, node_index: index } = event['args'];
+    if (typeof name !== 'string' || typeof opType !== 'string' || typeof provider !== 'string') continue;
+    const node = {
+      name: name.endsWith(KERNEL_SUFFIX) ? name.slice(0, -KERNEL_SUFFIX.length) : name,
+      opType,
+      provider: SHORT_NAMES.get(provider) ?? provider,
+    };
+    nodes.set(JSON.stringify([node.name, node.opType, node.provider, index]), node);
+  }
+  return { nodes: [...nodes.values()] };
+}
+
+function eventsOf(json: string): readonly unknown[] {
+  try {
+    const events: unknown = JSON.parse(json);
+    if (Array.isArray(events)) return events;
+  } catch (cause) {
+    throw new SeInjectError(
+      'verify/run-failed',
+      'onnxruntime wrote a profile that is not JSON: run it again',
+      { cause },
+    );
+  }
+  throw new SeInjectError(
+    'verify/run-failed',
+    'onnxruntime wrote a profile that is no list of events: run it again',
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
