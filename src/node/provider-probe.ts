@@ -74,7 +74,7 @@ export function readProbe(provider: string, outcome: IsolatedOutcome<ProbeFacts>
     case 'memory':
       return not(
         'crashed',
-        `"${provider}" took more memory than it may (${outcome.rssBytes ?? 'the whole heap'})`,
+        `"${provider}" took more memory than it may (${outcome.rssBytes === null ? 'the whole heap' : `${outcome.rssBytes} bytes`})`,
       );
   }
 }
