@@ -6,4 +6,81 @@
  * @packageDocumentation
  */
 
+export {
+  BLOCK_INPUT,
+  type BlockDefinition,
+  type BlockSite,
+  defineBlock,
+  type Features,
+  type NodeSpec,
+  type OptionDefinition,
+  type OptionValue,
+  type ReferenceResult,
+  type ResolvedOptions,
+  type WeightSpec,
+} from './blocks/block.ts';
+export { INIT_NAMES } from './blocks/initializers.ts';
+export { BLOCKS, blockNamed } from './blocks/registry.ts';
 export { type ErrorCode, isSeInjectError, SeInjectError, type SeInjectErrorOptions } from './errors.ts';
+export { type LintFinding, lintModel } from './graph/lint.ts';
+export type { ValueType, ValueTypes } from './graph/types.ts';
+export type { GraphView, NodeId, Producer, Use, ValueId } from './graph/view.ts';
+export { DataType, type DataTypeNumber, dataTypeName } from './onnx/data-type.ts';
+export type { AttributeValue } from './onnx/encode.ts';
+export type {
+  AttributeProto,
+  ByteRange,
+  Dim,
+  FieldSpan,
+  FunctionProto,
+  GraphProto,
+  ModelFile,
+  NodeProto,
+  OperatorSetIdProto,
+  StringStringEntryProto,
+  TensorData,
+  TensorDataField,
+  TensorDataPart,
+  TensorProto,
+  TypeProto,
+  ValueInfoProto,
+} from './onnx/model-file.ts';
+export { scanModel } from './onnx/scan.ts';
+export { findSites } from './sites/find-sites.ts';
+export type {
+  ExistingGate,
+  Rejection,
+  RejectionReason,
+  Site,
+  SiteBlock,
+  SiteKind,
+  SiteReport,
+} from './sites/site.ts';
+export {
+  applyPlan,
+  INJECT_DEFAULTS,
+  type Injection,
+  type InjectionPlan,
+  type InjectionRecord,
+  type InjectOptions,
+  type OpenModel,
+  openModel,
+  type PlannedSite,
+  planInjection,
+  type RecordedSite,
+  type RecordedUse,
+  type Rewritten,
+  rewrite,
+  type StripOptions,
+  type Stripped,
+  strip,
+} from './splice/index.ts';
+export { type BlobLike, type ByteSource, blobSource, memorySource } from './wire/byte-source.ts';
+export {
+  type BytePatch,
+  type Enclosure,
+  type MendedPrefix,
+  type Piece,
+  patchedBytes,
+  patchedSource,
+} from './wire/patch.ts';

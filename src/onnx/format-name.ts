@@ -13,8 +13,12 @@ const SHOWN = 200;
  * ```
  */
 export function formatName(name: string): string {
-  const shown = displayText(name.length > SHOWN ? `${name.slice(0, SHOWN)}…` : name);
-  return shown.replace(
+  return escapeControls(name.length > SHOWN ? `${name.slice(0, SHOWN)}…` : name);
+}
+
+/** A text in full, with the characters escaped that would steer a terminal or turn a line around. */
+export function escapeControls(text: string): string {
+  return displayText(text).replace(
     // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
     /[\u0000-\u001f\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,

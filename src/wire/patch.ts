@@ -39,9 +39,23 @@ export interface BytePatch {
   readonly pieces: readonly Piece[];
   /** Number of bytes of the patched file. */
   readonly size: number;
-  /** Fields whose length prefix got another width, with the width it had. */
-  readonly widened: ReadonlyMap<Enclosure, number>;
+  /** The length prefixes that were mended, in the order of the file. */
+  readonly prefixes: readonly MendedPrefix[];
 }
+
+/** A length prefix before and after. */
+export interface MendedPrefix {
+  readonly field: Enclosure;
+  /** Length and width as they are now, in bytes. */
+  readonly length: number;
+  readonly width: number;
+}
+
+/** Decides how wide a mended prefix should be; `order` counts the mended ones in the order of the file. */
+export type WidthRule = (field: Enclosure, order: number) => number;
+
+/** The width a prefix had: some writers pad all of theirs to 5 bytes. */
+const keepWidth: WidthRule = (field) => field.contentStart - field.lengthStart;
 
 /** The wire's length prefix is 32 bits wide, and every reader of ONNX stops at 2 GiB. */
 const PROTOBUF_LIMIT = 2 ** 31 - 1;
@@ -49,9 +63,8 @@ const PROTOBUF_LIMIT = 2 ** 31 - 1;
 /**
  * Turns edits into a patched file, with the length prefixes around them mended.
  *
- * A prefix keeps the width it had (some writers pad to 5 bytes) unless the new length needs more; `widths` asks for
- * other widths, which is how an undo gets the narrower ones back. Edits are positions in the file as read; at one
- * offset, edits of the inner field come first, then those given first.
+ * A prefix keeps the width it had unless the new length needs more, or `widthOf` asks for another one. Edits are
+ * positions in the file as read; at one offset, edits of the inner field come first, then those given first.
  *
  * Throws `wire/patch-overlap` where two edits remove the same byte, and `splice/result-too-large` where a message
  * would pass protobuf's 2 GiB.
@@ -66,32 +79,33 @@ const PROTOBUF_LIMIT = 2 ** 31 - 1;
 export function patchBytes(
   source: ByteSource,
   edits: readonly Edit[],
-  widths: ReadonlyMap<Enclosure, number> = new Map(),
+  widthOf: WidthRule = keepWidth,
 ): BytePatch {
   const growth = new Map<Enclosure | undefined, number>();
   const grow = (within: Enclosure | undefined, bytes: number): void => {
     growth.set(within, (growth.get(within) ?? 0) + bytes);
   };
-  const enclosures = new Set<Enclosure>(widths.keys());
+  const enclosures = new Set<Enclosure>();
   for (const { within, insert, remove } of edits) {
     grow(within, insert.length - remove);
     for (let at = within; at !== undefined; at = at.parent) enclosures.add(at);
   }
-  // Inner fields start later than those around them, so their growth is known before it is asked for.
+  const inOrder = [...enclosures].sort((a, b) => a.contentStart - b.contentStart);
   const all: Edit[] = [...edits];
-  const widened = new Map<Enclosure, number>();
-  for (const field of [...enclosures].sort((a, b) => b.contentStart - a.contentStart)) {
+  const prefixes: MendedPrefix[] = [];
+  // Backwards: inner fields start later than those around them, so their growth is known before it is asked for.
+  for (const [order, field] of [...inOrder.entries()].reverse()) {
     const had = field.contentStart - field.lengthStart;
     const length = field.end - field.contentStart + (growth.get(field) ?? 0);
     if (length > PROTOBUF_LIMIT) throw tooLarge(length);
-    const prefix = encodeVarint(length, widths.get(field) ?? had);
-    if (prefix.length !== had) widened.set(field, had);
+    const prefix = encodeVarint(length, widthOf(field, order));
+    prefixes.unshift({ field, length, width: prefix.length });
     all.push({ within: field.parent, offset: field.lengthStart, remove: had, insert: prefix });
     grow(field.parent, (growth.get(field) ?? 0) + prefix.length - had);
   }
   const size = source.size + (growth.get(undefined) ?? 0);
   if (size > PROTOBUF_LIMIT) throw tooLarge(size);
-  return { source, pieces: toPieces(source.size, all), size, widened };
+  return { source, pieces: toPieces(source.size, all), size, prefixes };
 }
 
 /** Writes a length in at least `width` bytes, padded with continuation bits where it needs fewer. */
@@ -105,6 +119,11 @@ export function encodeVarint(value: number, width = 1): Uint8Array {
   const last = bytes.length - 1;
   bytes[last] = (bytes[last] ?? 0) & 0x7f;
   return Uint8Array.from(bytes);
+}
+
+/** Bytes that a length needs at least. */
+export function varintWidth(value: number): number {
+  return encodeVarint(value).length;
 }
 
 /** The patched file as a source, so that it can be read again like any other. */

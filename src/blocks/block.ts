@@ -1,0 +1,137 @@
+import type { DataTypeNumber } from '../onnx/data-type.ts';
+import type { AttributeValue } from '../onnx/encode.ts';
+import type { SiteKind } from '../sites/site.ts';
+
+/** What a block may know of the place it goes to. */
+export interface BlockSite {
+  readonly kind: SiteKind;
+  /** Channels of the tapped value. */
+  readonly channels: number;
+  /** 1, or the last axis. */
+  readonly channelAxis: number;
+  /** Axes of the tapped value, batch and channels included. */
+  readonly rank: number;
+  readonly dataType: DataTypeNumber;
+  /** Version of ONNX's operator set that the model imports. */
+  readonly opset: number;
+  /** Spatial sizes, where all are known. */
+  readonly spatial: readonly number[] | null;
+  /** Channels of the block's input and output, where known. */
+  readonly inputChannels: number | undefined;
+  readonly outputChannels: number | undefined;
+}
+
+/** A value that an option can take. */
+export type OptionValue = number | boolean | string;
+
+/** One option of a block: also a command-line option. */
+export interface OptionDefinition {
+  readonly type: 'number' | 'boolean' | 'choice';
+  /** `'auto'` is a default that depends on the site or the initialization; the help says how. */
+  readonly default: OptionValue;
+  readonly help: string;
+  /** What a choice may be. */
+  readonly choices?: readonly string[];
+  /** The least value of a number. */
+  readonly minimum?: number;
+  /** Numbers without a fraction. */
+  readonly integer?: boolean;
+}
+
+/** The options of a block with every value decided for one site: nothing is left at `auto`. */
+export type ResolvedOptions = Readonly<Record<string, OptionValue>>;
+
+/** A weight of a block. */
+export interface WeightSpec {
+  /** Name within the block: `reduce.weight`. */
+  readonly name: string;
+  readonly dims: readonly number[];
+  /** Inputs and outputs that one output of the layer sees: what initializers scale by. */
+  readonly fanIn: number;
+  readonly fanOut: number;
+  /** A bias starts at zero in most recipes; a constant is no weight at all (the 2 of `2*sigmoid`, a list of axes). */
+  readonly role: 'weight' | 'bias' | 'constant';
+  /** The numbers of a constant. */
+  readonly value?: readonly number[];
+  /** Element type, where it is not the tapped value's. */
+  readonly dataType?: DataTypeNumber;
+  /** Set where the weight is stored as the transpose of [outputs, inputs], as MatMul wants it. */
+  readonly transposed?: boolean;
+}
+
+/** A node of a block, by names that are local to the block; its one output has the node's own name. */
+export interface NodeSpec {
+  /** `squeeze`, `reduce`, `act`, `expand`, `gate`, `scale`. */
+  readonly name: string;
+  readonly opType: string;
+  /** {@link BLOCK_INPUT}, names of weights, names of nodes before this one. */
+  readonly inputs: readonly string[];
+  readonly attributes?: Readonly<Record<string, AttributeValue>>;
+}
+
+/** The local name of the tapped value. */
+export const BLOCK_INPUT = 'x';
+
+/** Features in float64, channels first or last as the site says. */
+export interface Features {
+  readonly data: Float64Array;
+  readonly dims: readonly number[];
+}
+
+/** What a block's float64 reference computes from features, [N, ...] as given. */
+export interface ReferenceResult {
+  /** [N, C] (empty where the block does not squeeze). */
+  readonly squeeze: Float64Array;
+  /** What the features are multiplied by: [N, C] for channel gates, the features' own shape for spatial ones. */
+  readonly gate: Float64Array;
+  /** The scaled features. */
+  readonly scaled: Float64Array;
+  /** The hidden units after their activation, [N, R]. */
+  readonly hidden: Float64Array;
+}
+
+/**
+ * A block of channel attention as a plugin: the built-in ones use the same door as a user's own.
+ *
+ * Every function is pure. `build` returns nodes and never touches the model; `weights` names its tensors; the two are
+ * joined by names local to the block.
+ */
+export interface BlockDefinition {
+  readonly name: string;
+  /** Raised when the graph that `build` gives for the same options changes. */
+  readonly version: number;
+  readonly description: string;
+  readonly options: Readonly<Record<string, OptionDefinition>>;
+  /** Decides what is `auto`, for one site; throws `blocks/invalid-option` where options do not go together. */
+  resolve(options: ResolvedOptions, site: BlockSite, init: string): ResolvedOptions;
+  /** The weights, in the order in which they are numbered and initialized. */
+  weights(site: BlockSite, options: ResolvedOptions): readonly WeightSpec[];
+  /** The nodes, sorted; the last one gives the scaled features. */
+  build(site: BlockSite, options: ResolvedOptions): readonly NodeSpec[];
+  /** Added parameters, and multiply-accumulates for one sample where the spatial sizes are known. */
+  cost(
+    site: BlockSite,
+    options: ResolvedOptions,
+  ): { readonly parameters: number; readonly macs: number | null };
+  /** The weights that make the block change nothing, each filled with one number, or nothing where none do. */
+  neutral(options: ResolvedOptions): ReadonlyMap<string, number> | undefined;
+  /** Computes the block in float64, by code that shares nothing with `build`. */
+  reference?(
+    features: Features,
+    weights: ReadonlyMap<string, Float64Array>,
+    site: BlockSite,
+    options: ResolvedOptions,
+  ): ReferenceResult;
+}
+
+/**
+ * Declares a block; the one door for built-in blocks and for users' own.
+ *
+ * @example
+ * ```ts
+ * export const se: BlockDefinition = defineBlock({ name: 'se', version: 1, ... });
+ * ```
+ */
+export function defineBlock(definition: BlockDefinition): BlockDefinition {
+  return Object.freeze(definition);
+}

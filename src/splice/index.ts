@@ -1,0 +1,22 @@
+/** The door of the edit: plan, apply, strip, and the record that they leave. */
+export { applyPlan, type Injection } from './apply.ts';
+export { structureDigest } from './digest.ts';
+export { type OpenModel, openModel } from './model.ts';
+export {
+  INJECT_DEFAULTS,
+  type InjectionPlan,
+  type InjectOptions,
+  type PlannedSite,
+  planInjection,
+  toBlockSite,
+} from './plan.ts';
+export {
+  type InjectionRecord,
+  RECORD_KEY,
+  type RecordedSite,
+  type RecordedUse,
+  readRecords,
+} from './record.ts';
+export { type FoundBlock, findRecordedBlock } from './recorded-block.ts';
+export { type StripOptions, type Stripped, strip } from './strip.ts';
+export { TOOL } from './version.ts';

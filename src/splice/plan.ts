@@ -1,0 +1,107 @@
+import type { BlockDefinition, BlockSite, OptionValue, ResolvedOptions } from '../blocks/block.ts';
+import { NEUTRAL } from '../blocks/initializers.ts';
+import { fillOptions } from '../blocks/options.ts';
+import { blockNamed } from '../blocks/registry.ts';
+import type { Site, SiteReport } from '../sites/site.ts';
+import { structureDigest } from './digest.ts';
+import type { OpenModel } from './model.ts';
+import { selectSites } from './select.ts';
+import { TOOL } from './version.ts';
+
+/** What to inject, and where. */
+export interface InjectOptions {
+  /** Name of a built-in block, or a block of your own. */
+  readonly block?: string | BlockDefinition;
+  /** Options of the block, by name; what is not set has its default. */
+  readonly blockOptions?: Readonly<Record<string, OptionValue | undefined>>;
+  /** How the weights start: `neutral` (the model computes what it did), or one of the random recipes. */
+  readonly init?: string;
+  /** Seed of the random weights. */
+  readonly seed?: number;
+  /** Sites to take, by id or by a pattern (`*`, `?`) over ids and tapped values; all where empty. */
+  readonly include?: readonly string[];
+  /** Sites to leave out, likewise. */
+  readonly exclude?: readonly string[];
+}
+
+/** The defaults of {@link InjectOptions}. */
+export const INJECT_DEFAULTS: Required<InjectOptions> = {
+  block: 'se',
+  blockOptions: {},
+  init: NEUTRAL,
+  seed: 0,
+  include: [],
+  exclude: [],
+};
+
+/** What will be done at one site. */
+export interface PlannedSite {
+  readonly site: Site;
+  /** The block's options with every value decided. */
+  readonly options: ResolvedOptions;
+  readonly addedParameters: number;
+  /** For one sample; nothing where the spatial sizes are not known. */
+  readonly addedMacs: number | null;
+}
+
+/** An edit before it is made: plain JSON that can be saved, read, edited and replayed on the same model. */
+export interface InjectionPlan {
+  readonly planVersion: 1;
+  readonly tool: { readonly name: string; readonly version: string };
+  /** The model that the plan was made for. */
+  readonly model: { readonly bytes: number; readonly digest: string };
+  readonly block: string;
+  readonly blockVersion: number;
+  readonly init: string;
+  readonly seed: number;
+  readonly sites: readonly PlannedSite[];
+}
+
+/**
+ * Plans an injection: which of the sites get a block, with which options, and what that adds.
+ *
+ * Nothing is changed yet. Throws `sites/unknown-site` for an `include` or `exclude` that matches nothing, and
+ * `blocks/...` errors for options and models that the block does not work with.
+ *
+ * @example
+ * ```ts
+ * const plan = await planInjection(model, findSites(model.view, model.types), { seed: 1 });
+ * plan.sites.map(({ site }) => site.id); // → ['2_1', '2_2', ...]
+ * ```
+ */
+export async function planInjection(
+  model: OpenModel,
+  report: SiteReport,
+  options: InjectOptions = {},
+): Promise<InjectionPlan> {
+  const { init, seed, include, exclude } = { ...INJECT_DEFAULTS, ...options };
+  const block = resolveBlock(options.block ?? INJECT_DEFAULTS.block);
+  const filled = fillOptions(block, options.blockOptions ?? {});
+  const sites = selectSites(report.sites, include, exclude).map((site) => {
+    const blockSite = toBlockSite(site, model.view.opset);
+    const resolved = block.resolve(filled, blockSite, init);
+    const cost = block.cost(blockSite, resolved);
+    return { site, options: resolved, addedParameters: cost.parameters, addedMacs: cost.macs };
+  });
+  return {
+    planVersion: 1,
+    tool: TOOL,
+    model: { bytes: model.file.source.size, digest: await structureDigest(model.file) },
+    block: block.name,
+    blockVersion: block.version,
+    init,
+    seed,
+    sites,
+  };
+}
+
+/** What a block may know of a site. */
+export function toBlockSite(site: Site, opset: number): BlockSite {
+  const { kind, channels, channelAxis, rank, dataType, spatial, inputChannels, outputChannels } = site;
+  return { kind, channels, channelAxis, rank, dataType, opset, spatial, inputChannels, outputChannels };
+}
+
+/** A block by its name, or as it is. */
+export function resolveBlock(block: string | BlockDefinition): BlockDefinition {
+  return typeof block === 'string' ? blockNamed(block) : block;
+}

@@ -1,0 +1,117 @@
+import { BLOCK_INPUT, type BlockDefinition, type WeightSpec } from '../blocks/block.ts';
+import { bodiesOf } from '../graph/captures.ts';
+import { constantOf } from '../graph/constants.ts';
+import { type GraphView, type NodeId, producerOf, usesOf } from '../graph/view.ts';
+import type { AttributeValue } from '../onnx/encode.ts';
+import { formatName } from '../onnx/format-name.ts';
+import type { AttributeProto, FieldSpan, NodeProto } from '../onnx/model-file.ts';
+import type { RecordedSite } from './record.ts';
+
+/** A recorded block as it was found in a model. */
+export interface FoundBlock {
+  readonly nodes: readonly NodeId[];
+  /** The fields of the file that are the block: its nodes, and its weights where these are initializers. */
+  readonly fields: readonly FieldSpan[];
+  /** The value with the scaled features. */
+  readonly scaled: string;
+  /** What is not as the record and the block's definition say; nothing may be done with the block then. */
+  readonly findings: readonly string[];
+}
+
+/**
+ * Finds the block that a record speaks of and compares it, node by node and attribute by attribute, with what the
+ * block's definition builds for the recorded options. The record is untrusted: it only says where to look.
+ */
+export function findRecordedBlock(
+  view: GraphView,
+  recorded: RecordedSite,
+  block: BlockDefinition,
+): FoundBlock {
+  const findings: string[] = [];
+  const nodes: NodeId[] = [];
+  const fields: FieldSpan[] = [];
+  const named = (local: string): string =>
+    local === BLOCK_INPUT ? recorded.tapped : (recorded.names[local] ?? '');
+  const specs = block.build(recorded.site, recorded.options);
+  for (const spec of specs) {
+    const value = named(spec.name);
+    const producer = view.producers.get(value);
+    const node = producer === undefined ? undefined : view.nodes[producer.node];
+    if (producer === undefined || node === undefined) {
+      findings.push(`nothing gives value "${formatName(value)}", where the record has a ${spec.opType} node`);
+      continue;
+    }
+    nodes.push(producer.node);
+    fields.push(node.span);
+    const difference = nodeDifference(node, spec.opType, spec.inputs.map(named), spec.attributes ?? {});
+    if (difference !== undefined)
+      findings.push(`the ${spec.opType} node of "${formatName(value)}" ${difference}`);
+  }
+  const ownNodes = new Set(nodes);
+  for (const weight of block.weights(recorded.site, recorded.options)) {
+    findings.push(...checkWeight(view, named(weight.name), weight, recorded, ownNodes, fields));
+  }
+  const scaled = named(specs.at(-1)?.name ?? '');
+  for (const spec of specs) {
+    const value = named(spec.name);
+    if (value !== scaled && readElsewhere(view, value, ownNodes)) {
+      findings.push(`value "${formatName(value)}" inside the block is read from outside it`);
+    }
+  }
+  return { nodes, fields, scaled, findings };
+}
+
+function checkWeight(
+  view: GraphView,
+  name: string,
+  weight: WeightSpec,
+  recorded: RecordedSite,
+  ownNodes: ReadonlySet<NodeId>,
+  fields: FieldSpan[],
+): string[] {
+  const initializer = view.initializers.get(name);
+  const producer = producerOf(view, name);
+  const span = initializer?.span ?? (producer?.opType === 'Constant' ? producer.span : undefined);
+  const constant = span === undefined ? undefined : constantOf(view, name);
+  if (span === undefined || constant === undefined) return [`weight "${formatName(name)}" is missing`];
+  fields.push(span);
+  const dataType = weight.dataType ?? recorded.site.dataType;
+  if (constant.dataType !== dataType || constant.dims.join() !== weight.dims.join()) {
+    return [`weight "${formatName(name)}" has shape [${constant.dims}], the record has [${weight.dims}]`];
+  }
+  if (view.inputs.has(name)) return [`weight "${formatName(name)}" is a graph input too`];
+  return readElsewhere(view, name, ownNodes)
+    ? [`weight "${formatName(name)}" is read outside its block`]
+    : [];
+}
+
+function nodeDifference(
+  node: NodeProto,
+  opType: string,
+  inputs: readonly string[],
+  attributes: Readonly<Record<string, AttributeValue>>,
+): string | undefined {
+  if (node.opType !== opType || node.domain !== '') return `is of type ${formatName(node.opType)}`;
+  if (node.output.length !== 1) return `has ${node.output.length} outputs`;
+  if (node.input.length !== inputs.length) return `has ${node.input.length} inputs, not ${inputs.length}`;
+  const at = inputs.findIndex((value, index) => node.input[index] !== value);
+  if (at !== -1)
+    return `reads "${formatName(node.input[at] ?? '')}" where the record has "${formatName(inputs[at] ?? '')}"`;
+  if (bodiesOf(node).length > 0) return 'has a body';
+  if (node.attribute.size !== Object.keys(attributes).length) return 'has other attributes than the record';
+  for (const [name, value] of Object.entries(attributes)) {
+    const found = node.attribute.get(name);
+    if (found === undefined || !sameAttribute(found, value)) return `has another "${name}" than the record`;
+  }
+  return undefined;
+}
+
+function sameAttribute(found: AttributeProto, wanted: AttributeValue): boolean {
+  if ('int' in wanted) return found.i === wanted.int;
+  if ('float' in wanted) return found.f === Math.fround(wanted.float);
+  return found.ints.join() === wanted.ints.join();
+}
+
+function readElsewhere(view: GraphView, value: string, ownNodes: ReadonlySet<NodeId>): boolean {
+  return usesOf(view, value).some((use) => use.kind !== 'input' || !ownNodes.has(use.node));
+}
