@@ -12,3 +12,13 @@ export interface ValueType {
 
 /** The types of all values of a graph that could be told. */
 export type ValueTypes = ReadonlyMap<ValueId, ValueType>;
+
+/**
+ * A small tensor of which some numbers are known: the arithmetic on shapes that exporters write into the graph.
+ *
+ * Entries are in row-major order; each is a number (negative or broken too), the symbol of a size, or not known.
+ */
+export interface PartialTensor {
+  readonly dims: readonly number[];
+  readonly entries: readonly Dim[];
+}

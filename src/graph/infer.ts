@@ -1,0 +1,183 @@
+import { DataType } from '../onnx/data-type.ts';
+import type { Dim, GraphProto, NodeProto, TypeProto } from '../onnx/model-file.ts';
+import { orderNodes } from './order.ts';
+import { ENTRY_LIMIT, evaluatePartially, tensorNumbers } from './partial-values.ts';
+import { CONTROL_FLOW_RULES } from './shapes/control-flow.ts';
+import { CONVOLUTION_RULES } from './shapes/convolution.ts';
+import { RANK_LIMIT, type Shape } from './shapes/dims.ts';
+import { ELEMENTWISE_RULES } from './shapes/elementwise.ts';
+import { GENERATION_RULES } from './shapes/generation.ts';
+import { LAYOUT_RULES } from './shapes/layout.ts';
+import { MATMUL_RULES } from './shapes/matmul.ts';
+import { NORMALIZATION_RULES } from './shapes/normalization.ts';
+import { POOLING_RULES } from './shapes/pooling.ts';
+import { QUANTIZATION_RULES } from './shapes/quantization.ts';
+import { RECURRENT_RULES } from './shapes/recurrent.ts';
+import { REDUCTION_RULES } from './shapes/reduction.ts';
+import { type Rule, UNKNOWN } from './shapes/rule.ts';
+import { SLICING_RULES } from './shapes/slicing.ts';
+import type { PartialTensor, ValueType, ValueTypes } from './types.ts';
+import { type GraphView, type ValueId, viewGraph } from './view.ts';
+
+const RULES: ReadonlyMap<string, Rule> = new Map(
+  Object.entries({
+    ...CONVOLUTION_RULES,
+    ...POOLING_RULES,
+    ...ELEMENTWISE_RULES,
+    ...NORMALIZATION_RULES,
+    ...LAYOUT_RULES,
+    ...SLICING_RULES,
+    ...REDUCTION_RULES,
+    ...MATMUL_RULES,
+    ...QUANTIZATION_RULES,
+    ...GENERATION_RULES,
+    ...RECURRENT_RULES,
+    ...CONTROL_FLOW_RULES,
+  }),
+);
+
+/** Bodies of bodies deeper than this are left unknown. */
+const DEPTH_LIMIT = 8;
+
+/** Values that a body can see, its own first. */
+interface Scope {
+  readonly view: GraphView;
+  readonly types: Map<ValueId, ValueType>;
+  readonly numbers: Map<ValueId, PartialTensor | undefined>;
+  readonly outer: Scope | undefined;
+  readonly depth: number;
+}
+
+/**
+ * Infers the element type and the shape of every value of a graph, as far as they can be told.
+ *
+ * It starts from the graph's inputs and the weights and follows the operators; what the file declares of inner values
+ * (`value_info`) only fills gaps, since it may be stale. Never throws: what makes no sense is unknown. Linear in the size
+ * of the graph.
+ *
+ * @example
+ * ```ts
+ * inferTypes(view).get('conv_1')?.shape; // → ['N', 64, 112, 112]
+ * ```
+ */
+export function inferTypes(view: GraphView): ValueTypes {
+  return inferScope(view, undefined).types;
+}
+
+function inferScope(view: GraphView, outer: Scope | undefined): Scope {
+  const scope: Scope = {
+    view,
+    types: new Map(),
+    numbers: new Map(),
+    outer,
+    depth: outer === undefined ? 0 : outer.depth + 1,
+  };
+  const { types } = scope;
+  for (const [value, { type }] of view.inputs) types.set(value, declared(type));
+  for (const [value, { dims, dataType }] of view.initializers)
+    types.set(value, clean({ dataType, shape: dims }));
+  const { order, cyclic } = orderNodes(view);
+  for (const at of order) {
+    const node = view.nodes[at];
+    if (node !== undefined) inferNode(node, scope);
+  }
+  for (const at of cyclic) {
+    for (const value of view.nodes[at]?.output ?? []) setType(value, UNKNOWN, scope);
+  }
+  return scope;
+}
+
+function inferNode(node: NodeProto, scope: Scope): void {
+  const inputs = node.input.map((value) => typeOf(value, scope));
+  const numbers = (input: number): PartialTensor | undefined => numbersOf(node.input[input] ?? '', scope);
+  const key = `${node.domain}:${node.opType}`;
+  const rule = scope.view.functions.has(key) ? undefined : RULES.get(key);
+  const context = {
+    opset: opsetOf(scope.view, node.domain),
+    numbers,
+    bodyOutputs: (body: GraphProto) => bodyOutputs(body, scope),
+  };
+  const computed = rule?.(node, inputs, context) ?? [];
+  for (const [output, value] of node.output.entries()) setType(value, computed[output] ?? UNKNOWN, scope);
+  const [first = ''] = node.output;
+  if (rule === undefined || first === '') return;
+  const { dataType, shape } = typeOf(first, scope);
+  if (isSmall(shape)) scope.numbers.set(first, evaluatePartially({ node, inputs, numbers, dataType, shape }));
+}
+
+/** Keeps what was computed of a value, and fills its gaps with what the file declares; the first definition stands. */
+function setType(value: ValueId, computed: ValueType, { view, types }: Scope): void {
+  if (value === '' || types.has(value)) return;
+  const { dataType, shape } = clean(computed);
+  const info = view.valueInfo.get(value) ?? view.outputs.get(value);
+  if (info === undefined) {
+    types.set(value, { dataType, shape });
+    return;
+  }
+  const stated = declared(info.type);
+  types.set(value, {
+    dataType: dataType === DataType.UNDEFINED ? stated.dataType : dataType,
+    shape: mergeDeclared(shape, stated.shape),
+  });
+}
+
+/** A computed axis stands, its symbol too: a number beside it may date from before the axis was made dynamic. */
+function mergeDeclared(computed: Shape, stated: Shape): Shape {
+  if (computed === undefined) return stated;
+  if (stated?.length !== computed.length) return computed;
+  return computed.map((dim, axis) => dim ?? stated[axis]);
+}
+
+function declared({ elemType, shape }: TypeProto): ValueType {
+  return clean({ dataType: elemType, shape });
+}
+
+/** Leaves out what no tensor can be: too many axes, sizes that are negative, broken or beyond counting. */
+function clean({ dataType, shape }: ValueType): ValueType {
+  if (shape === undefined || shape.length > RANK_LIMIT) return { dataType, shape: undefined };
+  return { dataType, shape: shape.every(isDim) ? shape : shape.map((dim) => (isDim(dim) ? dim : undefined)) };
+}
+
+function isDim(dim: Dim): boolean {
+  return typeof dim !== 'number' || (Number.isSafeInteger(dim) && dim >= 0);
+}
+
+function isSmall(shape: Shape): shape is readonly number[] {
+  if (shape === undefined) return false;
+  let count = 1;
+  for (const dim of shape) {
+    if (typeof dim !== 'number') return false;
+    count *= dim;
+  }
+  return count <= ENTRY_LIMIT;
+}
+
+function typeOf(value: ValueId, scope: Scope): ValueType {
+  for (let at: Scope | undefined = scope; at !== undefined; at = at.outer) {
+    const type = at.types.get(value);
+    if (type !== undefined) return type;
+  }
+  return UNKNOWN;
+}
+
+function numbersOf(value: ValueId, scope: Scope): PartialTensor | undefined {
+  if (value === '') return undefined;
+  for (let at: Scope | undefined = scope; at !== undefined; at = at.outer) {
+    if (!at.types.has(value)) continue;
+    const initializer = at.view.initializers.get(value);
+    if (initializer !== undefined && !at.numbers.has(value))
+      at.numbers.set(value, tensorNumbers(initializer));
+    return at.numbers.get(value);
+  }
+  return undefined;
+}
+
+function opsetOf({ model, opset }: GraphView, domain: string): number {
+  return domain === '' ? opset : (model.opsetImport.find((entry) => entry.domain === domain)?.version ?? 0);
+}
+
+function bodyOutputs(body: GraphProto, outer: Scope): readonly ValueType[] {
+  if (outer.depth >= DEPTH_LIMIT) return body.output.map(({ type }) => declared(type));
+  const scope = inferScope(viewGraph({ ...outer.view.model, graph: body }), outer);
+  return body.output.map(({ name }) => typeOf(name, scope));
+}
