@@ -51,7 +51,12 @@ describe('checkFeeds', () => {
       'input "x" is fed int32 values: give a float32 tensor of shape [N, 3]',
     ],
     ['another size', float32([1, 4]), 'input "x" is fed shape [1, 4]: give a float32 tensor of shape [N, 3]'],
-    ['another rank', float32([3]), 'input "x" is fed shape [3]: give a float32 tensor of shape [N, 3]'],
+    [
+      'a rank too many',
+      float32([2, 3, 1]),
+      'input "x" is fed shape [2, 3, 1]: give a float32 tensor of shape [N, 3]',
+    ],
+    ['a rank too few', float32([3]), 'input "x" is fed shape [3]: give a float32 tensor of shape [N, 3]'],
     [
       'too few values',
       float32([2, 3], 5),
