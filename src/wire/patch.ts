@@ -179,8 +179,11 @@ function toPieces(size: number, edits: readonly Edit[]): Piece[] {
     .sort((a, b) => a.edit.offset - b.edit.offset || b.depth - a.depth || a.index - b.index);
   const pieces: Piece[] = [];
   let at = 0;
+  let last = 0;
   for (const { edit } of ordered) {
-    if (edit.offset < at || edit.offset + edit.remove > size) {
+    // An insertion at the place of a replacement comes behind what was put there.
+    const meets = edit.offset < at && !(edit.remove === 0 && edit.offset === last);
+    if (meets || edit.offset + edit.remove > size) {
       throw new SeInjectError(
         'wire/patch-overlap',
         `two edits meet at byte ${edit.offset}: this is a fault of the tool`,
@@ -191,7 +194,8 @@ function toPieces(size: number, edits: readonly Edit[]): Piece[] {
     }
     if (edit.offset > at) pieces.push({ offset: at, length: edit.offset - at });
     if (edit.insert.length > 0) pieces.push(edit.insert);
-    at = edit.offset + edit.remove;
+    at = Math.max(at, edit.offset + edit.remove);
+    last = edit.offset;
   }
   if (size > at) pieces.push({ offset: at, length: size - at });
   return pieces;
