@@ -30,7 +30,7 @@ const LOG_ERRORS = 3;
  * Opens onnxruntime-node, in this process.
  *
  * Loading and running block the event loop (the promises are for show), and some models end the process: use it in a
- * child, with {@link runIsolated}. It is imported only here and only when called, since it is an optional dependency.
+ * child, with `runIsolated`. It is imported only here and only when called, since it is an optional dependency.
  *
  * @param load - Imports the package; tests pass their own.
  * @throws SeInjectError `verify/runtime-missing` where the package or its native library cannot be loaded.

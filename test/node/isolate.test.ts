@@ -152,10 +152,14 @@ describe('runIsolated', () => {
     const pid = await new Promise<number>((resolve) =>
       parent.once('message', (message) => resolve(message as number)),
     );
-    expect(isAlive(pid)).toBe(true);
-    parent.kill('SIGKILL');
-    for (let i = 0; i < 100 && isAlive(pid); i++) await sleep(20);
-    expect(isAlive(pid)).toBe(false);
+    try {
+      expect(isAlive(pid)).toBe(true);
+      parent.kill('SIGKILL');
+      for (let i = 0; i < 100 && isAlive(pid); i++) await sleep(20);
+      expect(isAlive(pid)).toBe(false);
+    } finally {
+      if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+    }
   });
 });
 
