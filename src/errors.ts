@@ -59,6 +59,7 @@ export type ErrorCode =
   // Files, in Node.
   | 'node/not-a-file'
   | 'node/not-found'
+  | 'node/file-changed'
   | 'node/output-exists'
   | 'node/same-file'
   | 'node/io'
