@@ -5,7 +5,8 @@ export function bodiesOf(node: NodeProto): readonly GraphProto[] {
   const bodies: GraphProto[] = [];
   for (const { g, graphs } of node.attribute.values()) {
     if (g !== undefined) bodies.push(g);
-    bodies.push(...graphs);
+    // One by one: a call takes no more arguments than the stack has room for.
+    for (const graph of graphs) bodies.push(graph);
   }
   return bodies;
 }

@@ -1,4 +1,5 @@
 import { DataType, type DataTypeNumber } from '../onnx/data-type.ts';
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../onnx/half.ts';
 import type { NodeProto, TensorProto } from '../onnx/model-file.ts';
 import { elementCount, inlineNumbers } from '../onnx/tensor-data.ts';
 import { type GraphView, producerOf, type ValueId } from './view.ts';
@@ -13,6 +14,9 @@ export interface Constant {
 
 /** Ways to a weight are short; a longer one is a computation. */
 const CHAIN_LIMIT = 16;
+
+/** The same for operands beside the weight, so that a graph in which they branch again and again costs little. */
+const SIDE_LIMIT = 4;
 
 /** What a fill may be expanded to: shapes and scalars, not weights. */
 const FILL_LIMIT = 1024;
@@ -36,6 +40,8 @@ export function constantOf(
     const [first] = node.input;
     return first === undefined ? undefined : constantOf(view, first, limit - 1);
   };
+  const side = (input: number): Constant | undefined =>
+    constantOf(view, node.input[input] ?? '', Math.min(limit - 1, SIDE_LIMIT));
   switch (node.opType) {
     case 'Constant':
       return ofConstantNode(node);
@@ -48,12 +54,12 @@ export function constantOf(
     case 'Transpose':
       return transposed(source(), node.attribute.get('perm')?.ints);
     case 'DequantizeLinear':
-      return dequantized(source(), constantOf(view, node.input[1] ?? '', limit - 1));
+      return dequantized(source(), side(1));
     case 'Reshape':
     case 'Unsqueeze':
     case 'Squeeze':
     case 'Flatten':
-      return reshaped(view, node, source(), limit);
+      return reshaped(node, source(), (node.input[1] ?? '') === '' ? undefined : side(1));
     default:
       return undefined;
   }
@@ -97,15 +103,38 @@ function filled(node: NodeProto, shape: Float64Array | undefined): Constant | un
   const value = fill === undefined ? 0 : inlineNumbers(fill)?.[0];
   const dims = [...shape];
   const count = elementCount(dims);
+  if (dims.some((dim) => !(dim >= 0))) return undefined;
   const numbers = value === undefined || count > FILL_LIMIT ? undefined : new Float64Array(count).fill(value);
   return { dataType: fill?.dataType ?? DataType.FLOAT, dims, numbers };
 }
 
+/** What a Cast makes of a number; types that are not here have no plain ones. */
+const CONVERSIONS: ReadonlyMap<DataTypeNumber, (value: number) => number> = new Map([
+  [DataType.FLOAT, Math.fround],
+  [DataType.DOUBLE, (value: number) => value],
+  [DataType.FLOAT16, (value: number) => fromFloat16(toFloat16(value))],
+  [DataType.BFLOAT16, (value: number) => fromBfloat16(toBfloat16(value))],
+  [DataType.BOOL, (value: number) => (value === 0 ? 0 : 1)],
+  ...[
+    DataType.UINT8,
+    DataType.INT8,
+    DataType.UINT16,
+    DataType.INT16,
+    DataType.INT32,
+    DataType.INT64,
+    DataType.UINT32,
+    DataType.UINT64,
+  ].map((dataType) => [dataType, Math.trunc] as const),
+]);
+
 function cast(constant: Constant | undefined, dataType: DataTypeNumber): Constant | undefined {
   if (constant === undefined) return undefined;
-  const whole = dataType !== DataType.FLOAT && dataType !== DataType.DOUBLE && dataType !== DataType.FLOAT16;
-  const numbers = whole ? constant.numbers?.map(Math.trunc) : constant.numbers;
-  return { ...constant, dataType, numbers };
+  const convert = CONVERSIONS.get(dataType);
+  return {
+    ...constant,
+    dataType,
+    numbers: convert === undefined ? undefined : constant.numbers?.map(convert),
+  };
 }
 
 function transposed(
@@ -126,40 +155,47 @@ function dequantized(constant: Constant | undefined, scale: Constant | undefined
 }
 
 function reshaped(
-  view: GraphView,
   node: NodeProto,
   constant: Constant | undefined,
-  limit: number,
+  operand: Constant | undefined,
 ): Constant | undefined {
   if (constant === undefined) return undefined;
-  const count = elementCount(constant.dims);
-  if (node.opType === 'Reshape') {
-    const wanted =
-      constantOf(view, node.input[1] ?? '', limit - 1)?.numbers ?? node.attribute.get('shape')?.ints;
-    if (wanted === undefined) return undefined;
-    const known = [...wanted].map((dim, axis) => (dim === 0 ? (constant.dims[axis] ?? 1) : dim));
-    const rest = count / known.filter((dim) => dim !== -1).reduce((product, dim) => product * dim, 1);
-    return { ...constant, dims: known.map((dim) => (dim === -1 ? rest : dim)) };
+  // From opset 13 (Reshape: 5) on the numbers are an input; one that is not known leaves the shape unknown.
+  const given = (node.input[1] ?? '') !== '';
+  const numbers = given
+    ? operand?.numbers
+    : node.attribute.get(node.opType === 'Reshape' ? 'shape' : 'axes')?.ints;
+  if (given && numbers === undefined) return undefined;
+  const dims = reshapedDims(node, constant.dims, numbers === undefined ? undefined : [...numbers]);
+  return dims === undefined ? undefined : { ...constant, dims };
+}
+
+function reshapedDims(
+  node: NodeProto,
+  dims: readonly number[],
+  numbers: readonly number[] | undefined,
+): readonly number[] | undefined {
+  const count = elementCount(dims);
+  switch (node.opType) {
+    case 'Reshape': {
+      if (numbers === undefined) return undefined;
+      const known = numbers.map((dim, axis) => (dim === 0 ? (dims[axis] ?? 1) : dim));
+      const rest = count / elementCount(known.filter((dim) => dim !== -1));
+      return known.map((dim) => (dim === -1 ? rest : dim));
+    }
+    case 'Unsqueeze': {
+      const rank = dims.length + (numbers?.length ?? 0);
+      const added = new Set(numbers?.map((axis) => (axis < 0 ? axis + rank : axis)));
+      const kept = dims.values();
+      return Array.from({ length: rank }, (_, axis) => (added.has(axis) ? 1 : (kept.next().value ?? 1)));
+    }
+    case 'Squeeze': {
+      const gone = new Set(numbers?.map((axis) => (axis < 0 ? axis + dims.length : axis)));
+      return dims.filter((dim, axis) => (numbers === undefined ? dim !== 1 : !gone.has(axis)));
+    }
+    default: {
+      const front = elementCount(dims.slice(0, node.attribute.get('axis')?.i ?? 1));
+      return [front, front === 0 ? 0 : count / front];
+    }
   }
-  const axes = [
-    ...(constantOf(view, node.input[1] ?? '', limit - 1)?.numbers ?? node.attribute.get('axes')?.ints ?? []),
-  ];
-  if (node.opType === 'Unsqueeze') {
-    const rank = constant.dims.length + axes.length;
-    const added = new Set(axes.map((axis) => (axis < 0 ? axis + rank : axis)));
-    const kept = constant.dims.values();
-    return {
-      ...constant,
-      dims: Array.from({ length: rank }, (_, axis) => (added.has(axis) ? 1 : (kept.next().value ?? 1))),
-    };
-  }
-  if (node.opType === 'Squeeze') {
-    const rank = constant.dims.length;
-    const gone = new Set(axes.map((axis) => (axis < 0 ? axis + rank : axis)));
-    const dims = constant.dims.filter((dim, axis) => (axes.length > 0 ? !gone.has(axis) : dim !== 1));
-    return { ...constant, dims };
-  }
-  const axis = node.attribute.get('axis')?.i ?? 1;
-  const front = elementCount(constant.dims.slice(0, axis));
-  return { ...constant, dims: [front, front === 0 ? 0 : count / front] };
 }

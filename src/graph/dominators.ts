@@ -1,3 +1,4 @@
+import { capturedValues } from './captures.ts';
 import { orderNodes } from './order.ts';
 import type { GraphView, NodeId } from './view.ts';
 
@@ -25,7 +26,9 @@ export function dominatorsOf(view: GraphView, isConstant: (value: string) => boo
   const dominators = { parent, depth };
   for (const node of orderNodes(view).order) {
     let found: NodeId | undefined;
-    for (const value of view.nodes[node]?.input ?? []) {
+    const proto = view.nodes[node];
+    if (proto === undefined) continue;
+    for (const value of [...proto.input, ...capturedValues(proto)]) {
       if (value === '' || isConstant(value)) continue;
       const source = view.producers.get(value)?.node ?? ROOT;
       found = found === undefined ? source : commonDominator(dominators, found, source);

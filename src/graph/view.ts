@@ -91,7 +91,7 @@ export function viewGraph(model: ModelFile): GraphView {
     nodes: graph.node,
     producers,
     uses,
-    initializers: byName([...graph.sparseInitializer, ...graph.initializer]),
+    initializers: byName([...graph.initializer, ...graph.sparseInitializer]),
     inputs: byName(graph.input),
     outputs: byName(graph.output),
     valueInfo: byName(graph.valueInfo),
@@ -116,5 +116,7 @@ export function consumersOf(view: GraphView, value: ValueId): readonly NodeId[] 
 }
 
 function byName<T extends { readonly name: string }>(items: readonly T[]): Map<string, T> {
-  return new Map(items.map((item) => [item.name, item]));
+  const named = new Map<string, T>();
+  for (const item of items) if (!named.has(item.name)) named.set(item.name, item);
+  return named;
 }

@@ -27,12 +27,12 @@ const FOREIGN_FORMATS: readonly ForeignFormat[] = [
   {
     name: 'a model in onnxruntime’s own format (.ort)',
     remedy: 'use the .onnx file that it was made from',
-    matches: (_, text) => text.slice(4, 8) === 'ORTM',
+    matches: (head, text) => isFlatbuffer(head) && text.slice(4, 8) === 'ORTM',
   },
   {
     name: 'a TensorFlow Lite model',
     remedy: 'convert it with tf2onnx (--tflite)',
-    matches: (_, text) => text.slice(4, 8) === 'TFL3',
+    matches: (head, text) => isFlatbuffer(head) && text.slice(4, 8) === 'TFL3',
   },
   {
     name: 'an HDF5 file (Keras .h5)',
@@ -61,6 +61,11 @@ const FOREIGN_FORMATS: readonly ForeignFormat[] = [
     matches: (head, text) => head.length > 0 && /^[\s!-~]+$/.test(text) && /^\s*[A-Za-z#{<[/"]/.test(text),
   },
 ];
+
+/** A flatbuffer starts with the offset of its root, a few bytes on; a model that starts with its producer, "ORTM...", not. */
+function isFlatbuffer(head: Uint8Array): boolean {
+  return head[2] === 0 && head[3] === 0;
+}
 
 const HEAD_SIZE = 256;
 

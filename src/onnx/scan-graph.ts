@@ -2,7 +2,7 @@ import { concatBytes } from '../wire/bytes.ts';
 import { childPath, type FieldPath } from '../wire/field-path.ts';
 import type { Enclosure } from '../wire/patch.ts';
 import { decodeUtf8 } from '../wire/utf8.ts';
-import { type Field, need, type Reading, type SlidingWindow } from '../wire/window.ts';
+import type { Field, Reading, SlidingWindow } from '../wire/window.ts';
 import type {
   AttributeProto,
   ByteRange,
@@ -13,7 +13,7 @@ import type {
   ValueInfoProto,
 } from './model-file.ts';
 import { onnx } from './proto.ts';
-import { checkMessage, knownField, readBytes, readText, toSpan } from './scan-message.ts';
+import { checkMessage, knownField, readBytes, readText, readWhole, toSpan } from './scan-message.ts';
 import { scanTensor } from './scan-tensor.ts';
 import { toTypeProto } from './type-proto.ts';
 
@@ -54,7 +54,8 @@ export function* scanGraph(
         }
         case 'sparseInitializer': {
           const sparsePath = childPath(path, 'sparseInitializer', at, sparseInitializer.length);
-          sparseInitializer.push(...(yield* scanSparse(window, field, segment, sparsePath, payloads)));
+          for (const tensor of yield* scanSparse(window, field, segment, sparsePath, payloads))
+            sparseInitializer.push(tensor);
           break;
         }
         case 'input':
@@ -136,13 +137,15 @@ export function* scanNode(
   return { span, input, output, attribute, ...text };
 }
 
-function* scanAttribute(
+/** Scans an attribute: of a node, or the default that a function gives one. */
+export function* scanAttribute(
   window: SlidingWindow,
   span: FieldSpan,
   path: FieldPath,
   payloads: ByteRange[],
 ): Reading<AttributeProto> {
-  const scalars: Uint8Array[] = [];
+  const scalars = new Map<number, Uint8Array>();
+  const lists: Uint8Array[] = [];
   const tensors: TensorProto[] = [];
   const graphs: GraphProto[] = [];
   const tensorSpans: FieldSpan[] = [];
@@ -156,7 +159,8 @@ function* scanAttribute(
     if (request !== undefined) yield request;
     field = window.field(at, span.end, path);
     const known = knownField('AttributeProto', field, path);
-    switch (known?.name) {
+    if (known === undefined) continue;
+    switch (known.name) {
       case 't':
         tensorSpans.push(toSpan(field, span));
         break;
@@ -184,13 +188,18 @@ function* scanAttribute(
       case 'name':
         name = yield* readText(window, field, path);
         break;
-      case undefined:
       case 'docString':
+        break;
+      case 'f':
+      case 'i':
+      case 'type':
+        // The last one counts; it is never among what is too long to be read.
+        scalars.set(field.number, (yield* readWhole(window, known, field, path)).slice());
         break;
       default:
         listBytes += field.end - field.start;
         if (listBytes > LIST_LIMIT) elided = true;
-        else scalars.push((yield* need(window, field.start, field.end - field.start)).slice());
+        else lists.push((yield* readWhole(window, known, field, path)).slice());
     }
   }
   const t =
@@ -201,7 +210,7 @@ function* scanAttribute(
     graphSpans.length === 0
       ? undefined
       : yield* scanGraph(window, graphSpans, childPath(path, 'g', span.start), payloads);
-  const proto = onnx.AttributeProto.decode(concatBytes(scalars));
+  const proto = onnx.AttributeProto.decode(concatBytes([...scalars.values(), ...lists]));
   return {
     name,
     type: proto.type,

@@ -52,6 +52,38 @@ export function* readBytes(window: SlidingWindow, field: Field, path: FieldPath)
 }
 
 /**
+ * Reads a field with its tag. A packed list of numbers is checked to end where a number ends: decoders that trust their
+ * input would read on in what comes behind.
+ */
+export function* readWhole(
+  window: SlidingWindow,
+  known: FieldSchema,
+  field: Field,
+  path: FieldPath,
+): Reading<Uint8Array> {
+  const bytes = yield* readBytes(window, { ...field, contentStart: field.start }, path);
+  if (field.wireType !== WireType.bytes || known.form === 'bytes') return bytes;
+  const packed = bytes.subarray(field.contentStart - field.start);
+  if (isSoundList(known, packed)) return bytes;
+  throw new SeInjectError(
+    'wire/truncated',
+    `a number that the list "${known.name}" ends in at byte ${field.end}, in ${formatPath(path)}: the file is damaged or no ONNX model`,
+    { details: { offset: field.start, field: `${formatPath(path)}.${known.name}` } },
+  );
+}
+
+function isSoundList({ form }: FieldSchema, packed: Uint8Array): boolean {
+  if (form === 'fixed32s') return packed.length % 4 === 0;
+  if (form === 'fixed64s') return packed.length % 8 === 0;
+  let run = 0;
+  for (const byte of packed) {
+    run = byte < 0x80 ? 0 : run + 1;
+    if (run === 10) return false;
+  }
+  return run === 0;
+}
+
+/**
  * Walks a message that the scan does not look into (a type, a sharding, a quantization annotation) and checks that it
  * is sound all the way down, so that no decoder that trusts its input meets damage or bottomless nesting.
  */
@@ -85,9 +117,12 @@ function fits(known: FieldSchema, wireType: number): boolean {
       return wireType === WireType.fixed32;
     case 'fixed64':
       return wireType === WireType.fixed64;
-    case 'numbers':
-      // Packed or one by one; which of the three single forms is the tensor decoder's business.
-      return true;
+    case 'varints':
+      return wireType === WireType.varint || wireType === WireType.bytes;
+    case 'fixed32s':
+      return wireType === WireType.fixed32 || wireType === WireType.bytes;
+    case 'fixed64s':
+      return wireType === WireType.fixed64 || wireType === WireType.bytes;
     default:
       return wireType === WireType.bytes;
   }

@@ -10,7 +10,8 @@ import type {
   TensorProto,
 } from './model-file.ts';
 import { onnx } from './proto.ts';
-import { checkMessage, knownField, readBytes, readText } from './scan-message.ts';
+import { checkMessage, knownField, readBytes, readText, readWhole } from './scan-message.ts';
+import type { FieldSchema } from './schema.ts';
 import { packNumbers } from './tensor-data.ts';
 
 /** Tensors up to this many bytes are read with the graph: shapes, axes, bounds of a Clip. */
@@ -51,7 +52,7 @@ export function* scanTensor(
       if (dataField !== undefined) {
         addPart(parts, dataField, field);
         payloads.push({ offset: field.contentStart, length: field.end - field.contentStart });
-      } else if (known?.name === 'dims') dims.push(...(yield* readDims(window, field, path)));
+      } else if (known?.name === 'dims') yield* readDims(window, known, field, path, dims);
       else if (known?.name === 'name') name = yield* readText(window, field, path);
       else if (known?.name === 'dataType') dataType = Number(window.int64(field));
       else if (known?.name === 'dataLocation') dataLocation = Number(window.int64(field));
@@ -70,11 +71,16 @@ export function* scanTensor(
   return { span: first, name, dims, dataType, data };
 }
 
-function* readDims(window: SlidingWindow, field: Field, path: FieldPath): Reading<number[]> {
-  if (field.wireType !== WireType.bytes) return [Number(window.int64(field))];
-  // A TensorProto with nothing but these bytes: the decoder then reads the packed list.
-  const bytes = yield* readBytes(window, { ...field, contentStart: field.start }, path);
-  return onnx.TensorProto.decode(bytes.slice()).dims.map(Number);
+function* readDims(
+  window: SlidingWindow,
+  known: FieldSchema,
+  field: Field,
+  path: FieldPath,
+  dims: number[],
+): Reading<void> {
+  const bytes = yield* readWhole(window, known, field, path);
+  // A TensorProto with nothing but these bytes: the decoder then reads the list, packed or not.
+  for (const dim of onnx.TensorProto.decode(bytes.slice()).dims) dims.push(Number(dim));
 }
 
 function addPart(

@@ -12,7 +12,7 @@ import type {
   OperatorSetIdProto,
 } from './model-file.ts';
 import { onnx } from './proto.ts';
-import { scanGraph, scanNode, scanValueInfo } from './scan-graph.ts';
+import { scanAttribute, scanGraph, scanNode, scanValueInfo } from './scan-graph.ts';
 import { checkMessage, knownField, readBytes, readText, toSpan } from './scan-message.ts';
 
 /**
@@ -156,8 +156,14 @@ function* scanFunction(
           yield* scanOpset(window, field, childPath(path, known.name, at, opsetImport.length)),
         );
         break;
+      case 'attributeProto':
+        yield* scanAttribute(window, toSpan(field, span), childPath(path, known.name, at), payloads);
+        break;
       case 'valueInfo':
         yield* scanValueInfo(window, field, span, childPath(path, known.name, at));
+        break;
+      case 'metadataProps':
+        yield* checkMessage(window, 'StringStringEntryProto', field, childPath(path, known.name, at));
         break;
     }
   }

@@ -5,8 +5,16 @@
  * that are not listed are unknown: they are passed over, and stay in the file as they are.
  */
 
-/** How a field is written. Repeated numbers may be packed or not: a reader must take both. */
-export type FieldForm = 'varint' | 'fixed32' | 'fixed64' | 'bytes' | 'numbers' | MessageName;
+/** How a field is written. Lists of numbers (the plurals) may be packed or not: a reader must take both. */
+export type FieldForm =
+  | 'varint'
+  | 'fixed32'
+  | 'fixed64'
+  | 'bytes'
+  | 'varints'
+  | 'fixed32s'
+  | 'fixed64s'
+  | MessageName;
 
 /** A field of a message. */
 export interface FieldSchema {
@@ -100,8 +108,8 @@ export const MESSAGES: Readonly<Record<MessageName, MessageSchema>> = {
     4: ['s', 'bytes'],
     5: ['t', 'TensorProto'],
     6: ['g', 'GraphProto'],
-    7: ['floats', 'numbers'],
-    8: ['ints', 'numbers'],
+    7: ['floats', 'fixed32s'],
+    8: ['ints', 'varints'],
     9: ['strings', 'bytes'],
     10: ['tensors', 'TensorProto'],
     11: ['graphs', 'GraphProto'],
@@ -114,17 +122,17 @@ export const MESSAGES: Readonly<Record<MessageName, MessageSchema>> = {
     23: ['sparseTensors', 'SparseTensorProto'],
   }),
   TensorProto: message({
-    1: ['dims', 'numbers'],
+    1: ['dims', 'varints'],
     2: ['dataType', 'varint'],
     3: ['segment', 'SegmentProto'],
-    4: ['floatData', 'numbers'],
-    5: ['int32Data', 'numbers'],
+    4: ['floatData', 'fixed32s'],
+    5: ['int32Data', 'varints'],
     6: ['stringData', 'bytes'],
-    7: ['int64Data', 'numbers'],
+    7: ['int64Data', 'varints'],
     8: ['name', 'bytes'],
     9: ['rawData', 'bytes'],
-    10: ['doubleData', 'numbers'],
-    11: ['uint64Data', 'numbers'],
+    10: ['doubleData', 'fixed64s'],
+    11: ['uint64Data', 'varints'],
     12: ['docString', 'bytes'],
     13: ['externalData', 'StringStringEntryProto'],
     14: ['dataLocation', 'varint'],
@@ -133,7 +141,7 @@ export const MESSAGES: Readonly<Record<MessageName, MessageSchema>> = {
   SparseTensorProto: message({
     1: ['values', 'TensorProto'],
     2: ['indices', 'TensorProto'],
-    3: ['dims', 'numbers'],
+    3: ['dims', 'varints'],
   }),
   SegmentProto: message({ 1: ['begin', 'varint'], 2: ['end', 'varint'] }),
   ValueInfoProto: message({
@@ -201,7 +209,7 @@ export const MESSAGES: Readonly<Record<MessageName, MessageSchema>> = {
   }),
   ShardingSpecProto: message({
     1: ['tensorName', 'bytes'],
-    2: ['device', 'numbers'],
+    2: ['device', 'varints'],
     3: ['indexToDeviceGroupMap', 'IntIntListEntryProto'],
     4: ['shardedDim', 'ShardedDimProto'],
   }),
@@ -211,5 +219,5 @@ export const MESSAGES: Readonly<Record<MessageName, MessageSchema>> = {
     2: ['dimParam', 'bytes'],
     3: ['numShards', 'varint'],
   }),
-  IntIntListEntryProto: message({ 1: ['key', 'varint'], 2: ['value', 'numbers'] }),
+  IntIntListEntryProto: message({ 1: ['key', 'varint'], 2: ['value', 'varints'] }),
 };

@@ -18,6 +18,18 @@ export function packNumbers(fields: Uint8Array): Uint8Array {
   return concatBytes(numbers);
 }
 
+/** Types whose elements are no plain numbers: the small floats are codes that mean something only with a scale. */
+const CODED: ReadonlySet<DataTypeNumber> = new Set([
+  DataType.COMPLEX64,
+  DataType.COMPLEX128,
+  DataType.FLOAT8E4M3FN,
+  DataType.FLOAT8E4M3FNUZ,
+  DataType.FLOAT8E5M2,
+  DataType.FLOAT8E5M2FNUZ,
+  DataType.FLOAT8E8M0,
+  DataType.FLOAT4E2M1,
+]);
+
 /** Number of elements of a shape; the empty shape is a scalar. */
 export function elementCount(dims: readonly number[]): number {
   return dims.reduce((product, dim) => product * dim, 1);
@@ -37,7 +49,7 @@ export function inlineNumbers(tensor: TensorProto): Float64Array | undefined {
 /**
  * Decodes the content of a tensor's data field to float64. 64-bit integers beyond 2^53 lose their last digits.
  *
- * Gives nothing for strings, complex numbers and types it has not heard of; throws `onnx/tensor-data-size` where the
+ * Gives nothing for strings, complex numbers, the floats of 8 and 4 bits and types it has not heard of; throws `onnx/tensor-data-size` where the
  * bytes are fewer or more than the shape says.
  */
 export function decodeNumbers(
@@ -49,7 +61,7 @@ export function decodeNumbers(
 ): Float64Array | undefined {
   if (dataType === DataType.STRING || field === 'stringData' || dataTypeBits(dataType) === undefined)
     return undefined;
-  if (dataType === DataType.COMPLEX64 || dataType === DataType.COMPLEX128) return undefined;
+  if (CODED.has(dataType)) return undefined;
   const numbers =
     field === 'rawData' ? fromRaw(content, dataType, count) : fromTyped(field, content, dataType, count);
   if (numbers !== undefined) return numbers;
@@ -101,8 +113,8 @@ function element(view: DataView, dataType: DataTypeNumber, bits: number, index: 
     case DataType.UINT2:
       return subByte(view, bits, index);
     default:
-      // Bytes as they are: unsigned integers, booleans, and the 8-bit and 4-bit floats by their code.
-      return bits === 8 ? view.getUint8(at) : subByte(view, bits, index);
+      // UINT8 and BOOL.
+      return view.getUint8(at);
   }
 }
 
@@ -118,15 +130,8 @@ function fromTyped(
   dataType: DataTypeNumber,
   count: number,
 ): Float64Array | undefined {
-  const reader = protobuf.Reader.create(content);
-  const numbers: number[] = [];
-  while (reader.pos < reader.len) {
-    if (field === 'floatData') numbers.push(reader.float());
-    else if (field === 'doubleData') numbers.push(reader.double());
-    else if (field === 'uint64Data') numbers.push(Number(reader.uint64()));
-    else if (field === 'int64Data') numbers.push(Number(reader.int64()));
-    else numbers.push(reader.int32());
-  }
+  const numbers = readPacked(field, content);
+  if (numbers === undefined) return undefined;
   if (field === 'int32Data') {
     // Narrow types ride in int32_data: halves by their bits, elements of under 8 bits packed into bytes.
     const bits = dataTypeBits(dataType) ?? 0;
@@ -135,6 +140,24 @@ function fromTyped(
     if (dataType === DataType.BFLOAT16) return exactly(numbers.map(fromBfloat16), count);
   }
   return exactly(numbers, count);
+}
+
+/** The numbers of a packed list, or nothing where it ends within one. */
+function readPacked(field: TensorDataField, content: Uint8Array): number[] | undefined {
+  const reader = protobuf.Reader.create(content);
+  const numbers: number[] = [];
+  try {
+    while (reader.pos < reader.len) {
+      if (field === 'floatData') numbers.push(reader.float());
+      else if (field === 'doubleData') numbers.push(reader.double());
+      else if (field === 'uint64Data') numbers.push(Number(reader.uint64()));
+      else if (field === 'int64Data') numbers.push(Number(reader.int64()));
+      else numbers.push(reader.int32());
+    }
+  } catch {
+    return undefined;
+  }
+  return numbers;
 }
 
 function exactly(numbers: readonly number[], count: number): Float64Array | undefined {

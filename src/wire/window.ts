@@ -70,9 +70,10 @@ export class SlidingWindow {
 
   /** Puts other bytes into the window. */
   load(offset: number, bytes: Uint8Array): void {
-    this.#buffer = bytes;
+    // Not a Buffer of Node, even where the source gives one: its `slice` is a view, and everything here copies with it.
+    this.#buffer = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length);
     this.#base = offset;
-    this.#reader = protobuf.Reader.create(bytes);
+    this.#reader = protobuf.Reader.create(this.#buffer);
   }
 
   /** The loaded bytes of a range, as a view that the next load leaves behind. */
