@@ -6,6 +6,7 @@ import { axesOf, axisOf, multiplyDims } from './shapes/dims.ts';
 import { intOf, intsOf } from './shapes/rule.ts';
 import { sliceBounds } from './shapes/slicing.ts';
 import type { PartialTensor, ValueType } from './types.ts';
+import { type GraphView, producerOf, type ValueId } from './view.ts';
 
 /** More entries than this are data, not a shape. */
 export const ENTRY_LIMIT = 128;
@@ -46,10 +47,18 @@ export function tensorNumbers(tensor: TensorProto): PartialTensor | undefined {
   }
 }
 
+/** The numbers of a weight or a Constant, where they are few. */
+export function constantNumbers(view: GraphView, value: ValueId): PartialTensor | undefined {
+  const initializer = view.initializers.get(value);
+  if (initializer !== undefined) return tensorNumbers(initializer);
+  const node = producerOf(view, value);
+  return node?.opType === 'Constant' ? constantEntries(node) : undefined;
+}
+
 const list = (entries: readonly Dim[]): PartialTensor => ({ dims: [entries.length], entries });
 const scalar = (entry: Dim): PartialTensor => ({ dims: [], entries: [entry] });
 
-const constant: Evaluator = ({ node }) => {
+function constantEntries(node: NodeProto): PartialTensor | undefined {
   for (const { name, t, i, f, ints, floats, elided } of node.attribute.values()) {
     if (elided) return undefined;
     if (name === 'value') return t === undefined ? undefined : tensorNumbers(t);
@@ -59,7 +68,7 @@ const constant: Evaluator = ({ node }) => {
     if (name === 'value_floats') return list(floats);
   }
   return undefined;
-};
+}
 
 const shapeOf: Evaluator = ({ node, inputs }) => {
   const dims = inputs[0]?.shape;
@@ -287,7 +296,7 @@ function knownNumbers(tensor: PartialTensor | undefined): readonly number[] | un
 }
 
 const EVALUATORS: ReadonlyMap<string, Evaluator> = new Map<string, Evaluator>([
-  ['Constant', constant],
+  ['Constant', ({ node }) => constantEntries(node)],
   ['Shape', shapeOf],
   ['Size', size],
   ['ConstantOfShape', constantOfShape],
