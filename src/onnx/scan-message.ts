@@ -67,7 +67,7 @@ export function* readWhole(
   if (isSoundList(known, packed)) return bytes;
   throw new SeInjectError(
     'wire/truncated',
-    `a number that the list "${known.name}" ends in at byte ${field.end}, in ${formatPath(path)}: the file is damaged or no ONNX model`,
+    `list "${known.name}" that ends within a number at byte ${field.start}, in ${formatPath(path)}: the file is damaged or no ONNX model`,
     { details: { offset: field.start, field: `${formatPath(path)}.${known.name}` } },
   );
 }
