@@ -3,12 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as Ort from 'onnxruntime-node';
 import { SeInjectError } from '../errors.ts';
+import { runError, sessionError } from '../verify/ort-errors.ts';
+import { parseProfile } from '../verify/ort-profile.ts';
+import { runtimeTensor, runtimeValue } from '../verify/ort-values.ts';
 import {
   checkFeeds,
-  isRuntimeDataType,
   type ModelSource,
   type Runtime,
-  type RuntimeDataType,
   type RuntimeTensor,
   type RuntimeTensors,
   type RuntimeValue,
@@ -17,8 +18,6 @@ import {
   type SessionOptions,
   type SessionProfile,
 } from '../verify/runtime.ts';
-import { runError, sessionError } from './ort-errors.ts';
-import { parseProfile } from './ort-profile.ts';
 
 /** The part of onnxruntime-node that is used. */
 export type OrtModule = Pick<typeof Ort, 'InferenceSession' | 'Tensor' | 'env' | 'listSupportedBackends'>;
@@ -132,8 +131,8 @@ class OrtSession implements Session {
     this.#session = session;
     this.#provider = provider;
     this.#profileFolder = profileFolder;
-    this.inputs = session.inputMetadata.map(toRuntimeValue);
-    this.outputs = session.outputMetadata.map(toRuntimeValue);
+    this.inputs = session.inputMetadata.map(runtimeValue);
+    this.outputs = session.outputMetadata.map(runtimeValue);
   }
 
   async run(feeds: RuntimeTensors, fetches?: readonly string[]): Promise<RuntimeTensors> {
@@ -149,7 +148,7 @@ class OrtSession implements Session {
     } catch (cause) {
       throw runError(cause, this.#provider);
     }
-    return new Map(names.map((name) => [name, fromOrt(results[name] as Ort.Tensor)]));
+    return new Map(names.map((name) => [name, runtimeTensor(results[name] as Ort.Tensor)]));
   }
 
   async close(): Promise<SessionProfile | undefined> {
@@ -179,33 +178,6 @@ class OrtSession implements Session {
     // Where Float16Array exists (Node 24), the constructor takes the bits of a Uint16Array as well.
     return new this.#ort.Tensor(dataType as Ort.Tensor.Type, data as Ort.Tensor.DataType, dims);
   }
-}
-
-function toRuntimeValue(metadata: Ort.InferenceSession.ValueMetadata): RuntimeValue {
-  const { name } = metadata;
-  if (!metadata.isTensor) return { name, dataType: undefined, shape: undefined };
-  const { type, shape } = metadata;
-  return {
-    name,
-    dataType: isRuntimeDataType(type) ? type : undefined,
-    // A scalar and an undeclared shape are both [] here.
-    shape: shape.length === 0 ? undefined : shape,
-  };
-}
-
-/** Output data is a copy of onnxruntime's, so that it may be kept and handed on. */
-function fromOrt(tensor: Ort.Tensor): RuntimeTensor {
-  const { type, dims, data } = tensor;
-  if (type === 'float16' && !(data instanceof Uint16Array)) {
-    // A Float16Array, where the engine has it.
-    const view = data as unknown as ArrayBufferView;
-    return {
-      dataType: 'float16',
-      dims: [...dims],
-      data: new Uint16Array(view.buffer, view.byteOffset, view.byteLength / Uint16Array.BYTES_PER_ELEMENT),
-    };
-  }
-  return { dataType: type as RuntimeDataType, dims: [...dims], data } as RuntimeTensor;
 }
 
 async function removeFolder(folder: string): Promise<void> {

@@ -1,20 +1,9 @@
 import { basename } from 'node:path';
 import { isSeInjectError } from '../errors.ts';
+import type { ProbeFacts, ProviderProbe } from '../verify/probe.ts';
 import type { RuntimeAdapter } from '../verify/runtime.ts';
 import { type IsolatedOutcome, type IsolateOptions, runIsolated, siblingModule } from './isolate.ts';
-import type { Float16Support, ProbeFacts, run } from './ort-probe-job.ts';
-
-/** Whether a provider works on this machine, found out by using it. */
-export interface ProviderProbe {
-  readonly provider: string;
-  readonly status: 'available' | 'unavailable' | 'crashed' | 'timeout';
-  /** Why not, in a sentence; empty where it is available. */
-  readonly detail: string;
-  /** The adapter that it computes on. Null where it has none or does not tell: onnxruntime-node never does by itself. */
-  readonly adapter: RuntimeAdapter | null;
-  /** How it computes float16; `none` too where it is not available. */
-  readonly float16: Float16Support;
-}
+import type { run } from './ort-probe-job.ts';
 
 /** A driver that has said nothing after this long will not: SwiftShader on two busy cores takes a second. */
 const PROBE_TIMEOUT_MS = 60_000;

@@ -1,8 +1,8 @@
 import onnxProto from 'onnx-proto';
 import { describe, expect, it } from 'vitest';
 import { SeInjectError } from '../../src/errors.ts';
-import { addModel } from '../../src/node/ort-probe-job.ts';
 import { probeProvider, readProbe, vulkanAdapter } from '../../src/node/provider-probe.ts';
+import { addModel } from '../../src/verify/probe.ts';
 import { HAS_WEBGPU, VULKAN_ENV } from '../helpers/swiftshader.ts';
 
 describe('probeProvider', () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { runError, sessionError } from '../../src/node/ort-errors.ts';
+import { runError, sessionError } from '../../src/verify/ort-errors.ts';
 
 // The messages that a session can be made to throw here are tested with onnxruntime itself, in onnxruntime.test.ts.
 

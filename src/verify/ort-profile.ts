@@ -1,9 +1,8 @@
 import { SeInjectError } from '../errors.ts';
-import type { ProfiledNode, SessionProfile } from '../verify/runtime.ts';
+import type { ProfiledNode, SessionProfile } from './runtime.ts';
 
-/** The short names of the providers, by the names that onnxruntime writes into a profile. */
+/** The short names of the providers but the CPU, by the names that onnxruntime writes into a profile. */
 const SHORT_NAMES: ReadonlyMap<string, string> = new Map([
-  ['CPUExecutionProvider', 'cpu'],
   ['WebGpuExecutionProvider', 'webgpu'],
   ['CUDAExecutionProvider', 'cuda'],
   ['TensorrtExecutionProvider', 'tensorrt'],
@@ -21,8 +20,10 @@ const KERNEL_SUFFIX = '_kernel_time';
  * which two nodes share one), yet a subgraph may use them again: the index tells those apart, mostly. Memcpy nodes are
  * ordinary events of op `MemcpyToHost` and `MemcpyFromHost` on the device's provider; WebGPU's events of category `Api`
  * are its kernels and are skipped. After a million events onnxruntime stops writing, so profile few runs.
+ *
+ * @param cpu - The short name of the CPU: onnxruntime-web calls it `wasm`.
  */
-export function parseProfile(json: string): SessionProfile {
+export function parseProfile(json: string, cpu: 'cpu' | 'wasm' = 'cpu'): SessionProfile {
   const nodes = new Map<string, ProfiledNode>();
   for (const event of eventsOf(json)) {
     if (!isRecord(event) || event['cat'] !== 'Node' || !isRecord(event['args'])) continue;
@@ -32,7 +33,7 @@ export function parseProfile(json: string): SessionProfile {
     const node = {
       name: name.endsWith(KERNEL_SUFFIX) ? name.slice(0, -KERNEL_SUFFIX.length) : name,
       opType,
-      provider: SHORT_NAMES.get(provider) ?? provider,
+      provider: provider === 'CPUExecutionProvider' ? cpu : (SHORT_NAMES.get(provider) ?? provider),
     };
     nodes.set(JSON.stringify([node.name, node.opType, node.provider, index]), node);
   }

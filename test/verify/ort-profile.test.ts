@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { parseProfile } from '../../src/node/ort-profile.ts';
+import { parseProfile } from '../../src/verify/ort-profile.ts';
 
 /** An event as onnxruntime 1.30 writes it, less the fields that are not read. */
 function event(name: string, op: string, provider: string, index = '0', cat = 'Node'): unknown {

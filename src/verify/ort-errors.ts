@@ -1,5 +1,5 @@
 import { SeInjectError } from '../errors.ts';
-import type { RejectionReason } from '../verify/runtime.ts';
+import type { RejectionReason } from './runtime.ts';
 
 /**
  * What onnxruntime 1.30 writes into the errors of session creation, and what it means. Its JavaScript errors carry no
