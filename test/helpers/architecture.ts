@@ -205,7 +205,8 @@ export function importRules(): unknown {
       const patterns = [
         ...forbidden.map((other) => ({
           group: isFile(other)
-            ? [`../**/${other}.ts`, `./${other}.ts`]
+            ? // Not in any folder: each may have an index.ts of its own.
+              [`./${other}.ts`, `../${other}.ts`, `../../${other}.ts`]
             : [`../**/${other}/**`, `./${other}/**`],
           message: `${layer} must not import ${other}.`,
         })),
