@@ -46,6 +46,7 @@ export type {
   ValueInfoProto,
 } from './onnx/model-file.ts';
 export { scanModel } from './onnx/scan.ts';
+export { FORMAT_MODEL_DEFAULTS, type FormatModelOptions, formatModel } from './onnx/text.ts';
 export { findSites } from './sites/find-sites.ts';
 export type {
   ExistingGate,
