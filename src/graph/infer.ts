@@ -115,10 +115,16 @@ function setType(value: ValueId, computed: ValueType, { view, types }: Scope): v
     return;
   }
   const stated = declared(info.type);
+  // People type the symbols of outputs: the "height" of a mask need not be that of the image.
+  const trusted = view.outputs.has(value) ? stated.shape?.map(numeric) : stated.shape;
   types.set(value, {
     dataType: dataType === DataType.UNDEFINED ? stated.dataType : dataType,
-    shape: mergeDeclared(shape, stated.shape),
+    shape: mergeDeclared(shape, trusted),
   });
+}
+
+function numeric(dim: Dim): Dim {
+  return typeof dim === 'number' ? dim : undefined;
 }
 
 /** A computed axis stands, its symbol too: a number beside it may date from before the axis was made dynamic. */

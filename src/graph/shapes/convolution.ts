@@ -94,7 +94,7 @@ export function channelsLast(shape: Shape): Shape {
 
 /** Convolutions: the channels come from the weights, which are in the file. */
 export const CONVOLUTION_RULES: RuleTable = {
-  ':Conv': conv,
+  ...sameRule('', ['Conv', 'DeformConv'], conv),
   ':ConvTranspose': convTranspose,
   ':ConvInteger': convInteger,
   ':QLinearConv': qLinearConv,

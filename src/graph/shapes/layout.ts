@@ -174,6 +174,16 @@ const reorderOutput: Rule = (node, inputs) => {
   return [reshaped(data, intOf(node, 'channels_last', 0) !== 0 ? [n, h, w, c] : [n, c, h, w])];
 };
 
+/** Data [N, C, ...] read at the places of a grid [N, ...sizes, 2 or 3]. */
+const gridSample: Rule = (_node, inputs) => {
+  const data = typeAt(inputs, 0);
+  const grid = typeAt(inputs, 1).shape;
+  const [n, c] = data.shape ?? [];
+  return [
+    reshaped(data, grid === undefined ? unknownDims(data.shape?.length) : [n, c, ...grid.slice(1, -1)]),
+  ];
+};
+
 /** Einsum: sizes by their letters. */
 const einsum: Rule = (node, inputs) => {
   const [left = '', right] = textOf(node, 'equation', '').replaceAll(' ', '').split('->');
@@ -215,6 +225,7 @@ export const LAYOUT_RULES: RuleTable = {
   ':Tile': tile,
   ':DepthToSpace': depthToSpace,
   ':SpaceToDepth': spaceToDepth,
+  ':GridSample': gridSample,
   ':Einsum': einsum,
   'com.microsoft.nchwc:ReorderInput': reorderInput,
   'com.microsoft.nchwc:ReorderOutput': reorderOutput,
