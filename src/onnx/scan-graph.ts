@@ -13,9 +13,9 @@ import type {
   ValueInfoProto,
 } from './model-file.ts';
 import { onnx } from './proto.ts';
-import { checkMessage, knownField, readBytes, readText, readWhole, toSpan } from './scan-message.ts';
+import { checkMessage, knownField, readText, readWhole, toSpan } from './scan-message.ts';
 import { scanTensor } from './scan-tensor.ts';
-import { toTypeProto } from './type-proto.ts';
+import { scanTypeProto } from './type-proto.ts';
 
 /** Attribute lists longer than this are weights (an ensemble's trees, a Constant's floats) and are not read. */
 const LIST_LIMIT = 64 * 1024;
@@ -261,7 +261,7 @@ export function* scanValueInfo(
   path: FieldPath,
 ): Reading<ValueInfoProto> {
   const span = toSpan(valueField, parent);
-  const types: Uint8Array[] = [];
+  const types: Field[] = [];
   let name = '';
   let field: Field;
   for (let at = span.contentStart; at < span.end; at = field.end) {
@@ -273,10 +273,10 @@ export function* scanValueInfo(
     else if (known?.name === 'type') {
       const typePath = childPath(path, 'type', at);
       yield* checkMessage(window, 'TypeProto', field, typePath);
-      types.push((yield* readBytes(window, field, typePath)).slice());
+      types.push(field);
     } else if (known?.name === 'metadataProps') {
       yield* checkMessage(window, 'StringStringEntryProto', field, childPath(path, known.name, at));
     }
   }
-  return { span, name, type: toTypeProto(concatBytes(types)) };
+  return { span, name, type: yield* scanTypeProto(window, types, path) };
 }
