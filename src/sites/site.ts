@@ -71,6 +71,7 @@ export type RejectionReason =
   | 'long-skip'
   | 'nested'
   | 'attention'
+  | 'recurrent'
   | 'activation-arithmetic'
   | 'position-embedding'
   | 'decoding'

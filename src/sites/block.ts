@@ -1,0 +1,60 @@
+import type { NodeId, Use, ValueId } from '../graph/view.ts';
+import type { Reading } from './reading.ts';
+import { protoOf } from './reading.ts';
+import type { ExistingGate, Rejection, RejectionReason, SiteBlock, SiteKind } from './site.ts';
+import type { Step } from './step.ts';
+
+/** A block that a finder has made out: a site if it has no gate yet. */
+export interface Block {
+  readonly kind: SiteKind;
+  readonly variant: string;
+  /** The value to squeeze and scale. */
+  readonly value: ValueId;
+  /** The uses that would read the scaled value. */
+  readonly uses: readonly Use[];
+  /** The node that reads it: the Add, the project convolution. */
+  readonly reader: NodeId;
+  /** The node at which a refusal of this block is shown. */
+  readonly anchor: NodeId;
+  readonly nodes: readonly NodeId[];
+  readonly around: SiteBlock;
+  /** The gate that it already has. */
+  readonly gate: Step | undefined;
+  /** 1x1 convolutions in their roles, where the block is an inverted residual. */
+  readonly project: NodeId | undefined;
+  readonly expand: NodeId | undefined;
+}
+
+/** What a finder gives. */
+export interface Found {
+  readonly blocks: readonly Block[];
+  readonly rejections: readonly Rejection[];
+}
+
+/** What a finder gets: the graph, and what the finders before it have made out. */
+export interface Context {
+  readonly reading: Reading;
+  /** The block that each node belongs to. */
+  readonly taken: ReadonlyMap<NodeId, Block>;
+  /** Whether the caller asked for a kind by name. */
+  readonly asked: ReadonlySet<SiteKind>;
+}
+
+/** Makes a rejection. */
+export function reject(reading: Reading, node: NodeId, reason: RejectionReason, detail: string): Rejection {
+  return { node, opType: protoOf(reading, node).opType, reason, detail };
+}
+
+/** A gate as it is reported. */
+export function existingGate(
+  gate: Step,
+  kind: ExistingGate['kind'],
+  channels: number | undefined,
+): ExistingGate {
+  return { node: gate.node, value: gate.inputs[0] ?? '', kind, channels };
+}
+
+/** The uses of a value by one node: an Add of a value to itself has two. */
+export function usesBy(reading: Reading, value: ValueId, node: NodeId): readonly Use[] {
+  return (reading.view.uses.get(value) ?? []).filter((use) => use.kind === 'input' && use.node === node);
+}

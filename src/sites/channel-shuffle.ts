@@ -1,0 +1,35 @@
+import type { NodeId } from '../graph/view.ts';
+import { protoOf, type Reading, stepBehind } from './reading.ts';
+import type { Step } from './step.ts';
+
+/**
+ * Reads a Reshape as the end of a channel shuffle: split the channels in groups, swap the two axes, put them together.
+ *
+ * Attention and windows reshape alike, but move an axis over more than one or swap axes that are not the channels'.
+ */
+export function readShuffle(reading: Reading, node: NodeId): Step | undefined {
+  if (protoOf(reading, node).opType !== 'Reshape') return undefined;
+  const swap = stepBehind(reading, protoOf(reading, node).input[0] ?? '');
+  if (swap?.role !== 'transpose') return undefined;
+  const split = stepBehind(reading, swap.inputs[0] ?? '');
+  if (split === undefined || protoOf(reading, split.node).opType !== 'Reshape') return undefined;
+  const source = split.inputs[0];
+  const perm = protoOf(reading, swap.node).attribute.get('perm')?.ints;
+  if (source === undefined || perm === undefined || reading.channelAxes.get(source) !== 1) return undefined;
+  const before = reading.types.get(source)?.shape;
+  if (before === undefined || before.length < 3) return undefined;
+  const batched = perm.length >= 4 && swapsAt(perm, 1);
+  const joined = perm.length === 3 && swapsAt(perm, 0);
+  if (!batched && !joined) return undefined;
+  return {
+    role: 'shuffle',
+    node,
+    nodes: [split.node, swap.node, node],
+    inputs: [source],
+    convolution: undefined,
+  };
+}
+
+function swapsAt(perm: readonly number[], at: number): boolean {
+  return perm.every((from, to) => from === (to === at ? at + 1 : to === at + 1 ? at : to));
+}

@@ -1,0 +1,174 @@
+import { constantOf } from '../graph/constants.ts';
+import type { ValueTypes } from '../graph/types.ts';
+import type { GraphView, ValueId } from '../graph/view.ts';
+import type { NodeProto } from '../onnx/model-file.ts';
+
+/** What a site finder has to know of a node that multiplies its input by weights. */
+export interface Convolution {
+  /** Whether it slides over positions (`conv`), goes back up (`transposed`) or mixes the last axis (`matmul`). */
+  readonly form: 'conv' | 'transposed' | 'matmul';
+  readonly data: ValueId;
+  /** Sizes of the kernel; empty for a matrix product, nothing where they cannot be told. */
+  readonly kernel: readonly number[] | undefined;
+  readonly strides: readonly number[];
+  readonly group: number;
+  readonly inChannels: number | undefined;
+  readonly outChannels: number | undefined;
+  /** Each channel by itself: the group is the number of input channels. */
+  readonly depthwise: boolean;
+  /** Kernel of one position, not depthwise. */
+  readonly pointwise: boolean;
+  /** Whether channels are its last axis. */
+  readonly channelsLast: boolean;
+  /** The activation that onnxruntime's optimizer has fused into it. */
+  readonly fusedActivation: boolean;
+  /** The second operand of an Add that onnxruntime's optimizer has fused into it. */
+  readonly fusedSum: ValueId | undefined;
+  /** onnxruntime's blocked layout, which has no plain channel axis. */
+  readonly blocked: boolean;
+}
+
+/** Domains in which onnxruntime keeps its own convolutions. */
+const MICROSOFT = 'com.microsoft';
+const BLOCKED = 'com.microsoft.nchwc';
+const INTERNAL_NHWC = 'com.ms.internal.nhwc';
+
+/** Places of data and weights among the inputs, by operator. */
+const CONVOLUTIONS: ReadonlyMap<string, readonly [data: number, weights: number]> = new Map([
+  ['Conv', [0, 1]],
+  ['ConvInteger', [0, 1]],
+  ['QLinearConv', [0, 3]],
+  ['FusedConv', [0, 1]],
+  ['NhwcConv', [0, 1]],
+  ['NhwcFusedConv', [0, 1]],
+  ['ConvTranspose', [0, 1]],
+]);
+
+const PRODUCTS: ReadonlyMap<string, readonly [data: number, weights: number]> = new Map([
+  ['MatMul', [0, 1]],
+  ['Gemm', [0, 1]],
+  ['MatMulInteger', [0, 1]],
+  ['QLinearMatMul', [0, 3]],
+  ['QGemm', [0, 3]],
+  ['FusedGemm', [0, 1]],
+  ['FusedMatMul', [0, 1]],
+  ['MatMulNBits', [0, 1]],
+  ['DynamicQuantizeMatMul', [0, 1]],
+  ['MatMulIntegerToFloat', [0, 1]],
+]);
+
+/**
+ * Reads a node as a convolution with weights, or gives nothing.
+ *
+ * A convolution of two data values (a cross-correlation, as trackers have) has no weights and is none.
+ */
+export function readConvolution(
+  view: GraphView,
+  types: ValueTypes,
+  isData: (value: ValueId) => boolean,
+  node: NodeProto,
+): Convolution | undefined {
+  const places = CONVOLUTIONS.get(node.opType);
+  if (places !== undefined) return readSliding(view, types, isData, node, places);
+  const product = PRODUCTS.get(node.opType);
+  return product === undefined ? undefined : readProduct(view, types, isData, node, product);
+}
+
+function readSliding(
+  view: GraphView,
+  types: ValueTypes,
+  isData: (value: ValueId) => boolean,
+  node: NodeProto,
+  [dataAt, weightsAt]: readonly [number, number],
+): Convolution | undefined {
+  const data = node.input[dataAt];
+  const weights = node.input[weightsAt];
+  if (data === undefined || weights === undefined || isData(weights)) return undefined;
+  const dims = dimsOf(view, types, weights);
+  const group = node.attribute.get('group')?.i ?? 1;
+  const channelsLast =
+    node.opType.startsWith('Nhwc') ||
+    node.domain === INTERNAL_NHWC ||
+    (node.attribute.get('channels_last')?.i ?? 0) === 1;
+  // Only onnxruntime's own NHWC convolutions keep their weights channels last too: M, kernel..., C / group.
+  const weightsLast = node.opType === 'QLinearConv' && channelsLast && node.domain === MICROSOFT;
+  const written = node.attribute.get('kernel_shape')?.ints;
+  const kernel =
+    written !== undefined && written.length > 0 ? written : weightsLast ? dims?.slice(1, -1) : dims?.slice(2);
+  const transposed = node.opType === 'ConvTranspose';
+  const perGroup = weightsLast ? dims?.at(-1) : dims?.[1];
+  const inChannels = transposed ? dims?.[0] : perGroup === undefined ? undefined : perGroup * group;
+  const outChannels = transposed ? (perGroup === undefined ? undefined : perGroup * group) : dims?.[0];
+  const depthwise = group > 1 && inChannels === group;
+  const strides = node.attribute.get('strides')?.ints ?? [];
+  return {
+    form: transposed && strides.some((stride) => stride > 1) ? 'transposed' : 'conv',
+    data,
+    kernel,
+    strides,
+    group,
+    inChannels,
+    outChannels,
+    depthwise,
+    pointwise: !depthwise && kernel !== undefined && kernel.every((size) => size === 1),
+    channelsLast,
+    fusedActivation: (node.attribute.get('activation')?.s ?? '') !== '',
+    fusedSum: node.domain === MICROSOFT || node.domain === BLOCKED ? fusedSum(node) : undefined,
+    blocked: node.domain === BLOCKED,
+  };
+}
+
+function fusedSum(node: NodeProto): ValueId | undefined {
+  const sum = node.opType === 'QLinearConv' ? undefined : node.input[3];
+  return sum === '' ? undefined : sum;
+}
+
+function readProduct(
+  view: GraphView,
+  types: ValueTypes,
+  isData: (value: ValueId) => boolean,
+  node: NodeProto,
+  [dataAt, weightsAt]: readonly [number, number],
+): Convolution | undefined {
+  const data = node.input[dataAt];
+  const weights = node.input[weightsAt];
+  if (data === undefined || weights === undefined || !isData(data) || isData(weights)) return undefined;
+  const dims = dimsOf(view, types, weights);
+  const turned = (node.attribute.get('transB')?.i ?? 0) === 1;
+  const [rows, columns] = [dims?.at(-2), dims?.at(-1)];
+  return {
+    form: 'matmul',
+    data,
+    kernel: [],
+    strides: [],
+    group: 1,
+    inChannels: turned ? columns : rows,
+    outChannels: turned ? rows : columns,
+    depthwise: false,
+    pointwise: true,
+    channelsLast: true,
+    fusedActivation: (node.attribute.get('activation')?.s ?? '') !== '',
+    fusedSum: undefined,
+    blocked: false,
+  };
+}
+
+/** Sizes of a weight: as written where it is a constant, else as inferred (weights that are computed or faked). */
+function dimsOf(view: GraphView, types: ValueTypes, weights: ValueId): readonly number[] | undefined {
+  const constant = constantOf(view, weights);
+  if (constant !== undefined) return constant.dims;
+  const shape = types.get(weights)?.shape;
+  if (shape === undefined) return undefined;
+  const dims = shape.filter((dim) => typeof dim === 'number');
+  return dims.length === shape.length ? dims : undefined;
+}
+
+/** Whether a convolution moves over positions at a stride. */
+export function isStrided({ strides }: Convolution): boolean {
+  return strides.some((stride) => stride > 1);
+}
+
+/** The largest size of the kernel; 1 where it cannot be told. */
+export function kernelSize({ kernel }: Convolution): number {
+  return Math.max(1, ...(kernel ?? []));
+}

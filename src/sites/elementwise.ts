@@ -1,0 +1,52 @@
+import type { NodeId, ValueId } from '../graph/view.ts';
+import { ELEMENTWISE, LAYOUTS, POOLS } from './operators.ts';
+import { dataInputsOf, protoOf, type Reading } from './reading.ts';
+import { forkOf } from './region.ts';
+import type { Step } from './step.ts';
+
+/** The longest spelling of an activation that is looked for; GELU's tanh form in QDQ has 27 nodes. */
+const NODE_LIMIT = 40;
+
+/**
+ * Reads a node that joins several values as the end of a function of one value: an activation in any spelling (SiLU as
+ * Sigmoid and Mul, HardSwish as Add, Clip, Mul and Div, Mish, both forms of GELU, PRelu as two Relus), or a
+ * normalization where the function takes means on its way.
+ *
+ * No table of spellings: it is a function of one value if all that lies between that value, the nearest that all paths
+ * pass through, and the node is arithmetic on single elements (and reductions) without weights.
+ */
+export function readFunction(reading: Reading, node: NodeId): Step | undefined {
+  const operands = dataInputsOf(reading, node);
+  if (operands.length < 2 || !ELEMENTWISE.has(protoOf(reading, node).opType)) return undefined;
+  const { producers } = reading.view;
+  const fork = forkOf(reading, operands);
+  if (fork === undefined) return undefined;
+  const nodes = new Set<NodeId>([node]);
+  const sources = new Set<ValueId>();
+  const waiting: ValueId[] = [...operands];
+  let reduces = false;
+  let reshapes = false;
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+    const producer = producers.get(value);
+    if (producer === undefined || producer.node === fork) {
+      sources.add(value);
+      continue;
+    }
+    if (nodes.has(producer.node)) continue;
+    const { opType } = protoOf(reading, producer.node);
+    if (POOLS.has(opType) && (opType.startsWith('Reduce') || opType.startsWith('Global'))) reduces = true;
+    else if (LAYOUTS.has(opType)) reshapes = true;
+    else if (!ELEMENTWISE.has(opType)) return undefined;
+    nodes.add(producer.node);
+    if (nodes.size > NODE_LIMIT) return undefined;
+    waiting.push(...dataInputsOf(reading, producer.node));
+  }
+  if (sources.size !== 1 || (reshapes && !reduces)) return undefined;
+  return {
+    role: reduces ? 'norm' : 'activation',
+    node,
+    nodes: [...nodes],
+    inputs: [...sources],
+    convolution: undefined,
+  };
+}

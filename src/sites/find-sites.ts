@@ -1,0 +1,80 @@
+import type { ValueTypes } from '../graph/types.ts';
+import type { GraphView, NodeId } from '../graph/view.ts';
+import { type Block, type Context, existingGate, type Found } from './block.ts';
+import { explainRest } from './explain-rest.ts';
+import { findLoneInvertedResiduals } from './lone-inverted-residual.ts';
+import { makeSites } from './make-sites.ts';
+import { beginReading, channelsOf, type Reading } from './reading.ts';
+import { findResiduals } from './residual.ts';
+import type { ExistingGate, Rejection, SiteKind, SiteReport } from './site.ts';
+import { readSteps } from './steps.ts';
+
+/** Which families are looked for. */
+export interface SiteOptions {
+  /** `auto` takes what suits the network, `all` everything; a list takes those families and no others. */
+  readonly kinds?: 'auto' | 'all' | readonly SiteKind[] | undefined;
+}
+
+const SITE_KINDS: readonly SiteKind[] = [
+  'residual',
+  'inverted-residual',
+  'depthwise-separable',
+  'shuffle',
+  'inception',
+  'fire',
+  'dense',
+  'plain',
+  'decoder',
+];
+
+/** In this order: what an earlier one has made out, a later one leaves alone. */
+const FINDERS: readonly ((context: Context) => Found)[] = [findResiduals, findLoneInvertedResiduals];
+
+/**
+ * Finds where blocks of channel attention belong in a graph, and says of everything that looks alike why it is none.
+ *
+ * Reads topology only, never names. Linear in the size of the graph.
+ *
+ * @example
+ * ```ts
+ * const report = findSites(view, inferTypes(view));
+ * report.sites.map((site) => site.id); // → ['2_1', '2_2', '2_3', '3_1', ...]
+ * ```
+ */
+export function findSites(view: GraphView, types: ValueTypes, options: SiteOptions = {}): SiteReport {
+  const reading = beginReading(view, types);
+  readSteps(reading);
+  const kinds = options.kinds ?? 'auto';
+  const asked = new Set<SiteKind>(kinds === 'auto' ? [] : kinds === 'all' ? SITE_KINDS : kinds);
+  const taken = new Map<NodeId, Block>();
+  const blocks: Block[] = [];
+  const rejections = new Map<NodeId, Rejection>();
+  const note = (rejection: Rejection): void => {
+    if (!rejections.has(rejection.node)) rejections.set(rejection.node, rejection);
+  };
+  for (const find of FINDERS) {
+    const found = find({ reading, taken, asked });
+    for (const block of found.blocks) {
+      blocks.push(block);
+      for (const node of block.nodes) if (!taken.has(node)) taken.set(node, block);
+    }
+    found.rejections.forEach(note);
+  }
+  const made = makeSites(reading, blocks, (block) => kinds === 'auto' || asked.has(block.kind));
+  made.rejections.forEach(note);
+  explainRest(reading, taken).forEach(note);
+  return {
+    sites: made.sites,
+    rejections: [...rejections.values()].sort((a, b) => a.node - b.node),
+    existing: gatesOf(reading, blocks),
+  };
+}
+
+function gatesOf(reading: Reading, blocks: readonly Block[]): readonly ExistingGate[] {
+  const inBlocks = new Set(blocks.map(({ gate }) => gate?.node));
+  return [...reading.steps.values()]
+    .filter(({ role }) => role === 'gate')
+    .map((gate) =>
+      existingGate(gate, inBlocks.has(gate.node) ? 'se' : 'gate', channelsOf(reading, gate.inputs[0] ?? '')),
+    );
+}

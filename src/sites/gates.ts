@@ -1,0 +1,67 @@
+import type { NodeId, ValueId } from '../graph/view.ts';
+import { PRODUCTS } from './operators.ts';
+import { isGlobalPool, isReduction } from './pooling.ts';
+import { channelAxisOf, dataInputsOf, protoOf, type Reading, stepBehind, typeOf } from './reading.ts';
+import type { Step } from './step.ts';
+
+/** Gates are short: this many steps hold every one that the literature has, in QDQ too. */
+const STEP_LIMIT = 64;
+
+/**
+ * Reads a product as a channel gate: one operand is computed from globally pooled features by small convolutions or
+ * fully connected layers, the other are the features that it scales.
+ *
+ * The range of the gate does not matter: networks end theirs in a sigmoid, in its piecewise linear forms, in a softmax
+ * over branches, or in a PRelu.
+ */
+export function readGate(reading: Reading, node: NodeId): Step | undefined {
+  if (!PRODUCTS.has(protoOf(reading, node).opType)) return undefined;
+  const operands = dataInputsOf(reading, node);
+  if (operands.length !== 2) return undefined;
+  const [a, b] = operands as [ValueId, ValueId];
+  return gateOf(reading, node, b, a) ?? gateOf(reading, node, a, b);
+}
+
+function gateOf(reading: Reading, node: NodeId, gate: ValueId, features: ValueId): Step | undefined {
+  if (isSinglePosition(reading, features)) return undefined;
+  const steps = new Set<Step>();
+  const waiting: ValueId[] = [gate];
+  let weighted = false;
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+    const step = stepBehind(reading, value);
+    if (step === undefined || step.role === 'attention' || step.role === 'recurrent') return undefined;
+    if (steps.has(step)) continue;
+    steps.add(step);
+    if (steps.size > STEP_LIMIT) return undefined;
+    if (step.role === 'convolution') weighted = true;
+    if (step.role === 'pool') {
+      if (isGlobalPool(reading, step)) continue;
+      if (!isReduction(reading, step)) return undefined;
+      const before = stepBehind(reading, step.inputs[0] ?? '');
+      // One axis after the other is a global pooling too.
+      if (before?.role === 'pool' && isReduction(reading, before)) {
+        steps.add(before);
+        continue;
+      }
+      return undefined;
+    }
+    // An activation or norm of the features themselves would lead past the pooling: only pooled paths count.
+    waiting.push(...step.inputs);
+    if (step.inputs.length === 0) return undefined;
+  }
+  if (!weighted) return undefined;
+  return {
+    role: 'gate',
+    node,
+    nodes: [node, ...[...steps].flatMap((step) => step.nodes)],
+    inputs: [features],
+    convolution: undefined,
+  };
+}
+
+function isSinglePosition(reading: Reading, value: ValueId): boolean {
+  const shape = typeOf(reading, value)?.shape;
+  if (shape === undefined) return false;
+  const axis = channelAxisOf(reading, value);
+  return shape.every((dim, at) => at === 0 || at === axis || dim === 1);
+}

@@ -1,0 +1,11 @@
+/** The door of the site finders. */
+export { findSites } from './find-sites.ts';
+export type {
+  ExistingGate,
+  Rejection,
+  RejectionReason,
+  Site,
+  SiteBlock,
+  SiteKind,
+  SiteReport,
+} from './site.ts';

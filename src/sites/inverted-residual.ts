@@ -1,0 +1,179 @@
+import type { NodeId, ValueId } from '../graph/view.ts';
+import { CONCATS } from './operators.ts';
+import { protoOf, type Reading, stepBehind } from './reading.ts';
+import { LOOKED_THROUGH, type Step } from './step.ts';
+
+/** An inverted residual, read back from its project convolution. */
+export interface InvertedResidual {
+  readonly project: Step;
+  /** The data input of the project convolution, on the float side. */
+  readonly value: ValueId;
+  /** The node that reads it. */
+  readonly reader: NodeId;
+  readonly depthwise: Step;
+  readonly expand: Step | undefined;
+  /** The gate that it already has. */
+  readonly gate: Step | undefined;
+  /** Whether an activation stands between the depthwise and the project convolution. */
+  readonly activated: boolean;
+  /** The value that it starts from. */
+  readonly start: ValueId;
+  /** A 1x1 convolution without activation from which the depthwise one is fed, if it is. */
+  readonly linearFeed: Step | undefined;
+  readonly steps: readonly Step[];
+}
+
+/** More than lies between two convolutions of a block, in QDQ and with everything spelt out. */
+const CHAIN_LIMIT = 64;
+
+/** Values at which a chain is not followed further back. */
+type Stop = (value: ValueId) => boolean;
+
+/** What a walk back along a chain met before the convolution at its end. */
+interface Chain {
+  readonly steps: readonly Step[];
+  readonly activated: boolean;
+  readonly gate: Step | undefined;
+  /** The convolution, or the Concat of several, at which it ended. */
+  readonly end: Step | undefined;
+  /** The value at which it ended, where that is no convolution. */
+  readonly value: ValueId;
+}
+
+/**
+ * Reads a 1x1 convolution as the project convolution of an inverted residual: behind it, going back, a depthwise
+ * convolution, and behind that perhaps an expanding 1x1 convolution with an activation.
+ *
+ * `stop` bounds it: the fork of the residual block that it is read in.
+ */
+export function readInvertedResidual(
+  reading: Reading,
+  project: Step,
+  stop: Stop = () => false,
+): InvertedResidual | undefined {
+  const { convolution } = project;
+  if (convolution === undefined || !convolution.pointwise || convolution.fusedActivation) return undefined;
+  const [data] = project.inputs;
+  if (data === undefined || stop(data)) return undefined;
+  const tail = chainBack(reading, data, stop);
+  let depthwise = tail.end === undefined ? undefined : readDepthwise(reading, tail.end);
+  if (depthwise === undefined) return undefined;
+  const steps: Step[] = [project, ...tail.steps, ...depthwise.steps];
+  let { activated } = tail;
+  activated ||= depthwise.fusedActivation;
+  if (!activated && !stop(depthwise.input)) {
+    // A depthwise convolution without activation may be a blur behind the real one.
+    const before = chainBack(reading, depthwise.input, stop);
+    const real = before.end === undefined ? undefined : readDepthwise(reading, before.end);
+    if (real !== undefined && (before.activated || real.fusedActivation)) {
+      steps.push(...before.steps, ...real.steps);
+      depthwise = real;
+      activated = true;
+    }
+  }
+  const tap = floatSide(reading, project, data);
+  const base = { project, ...tap, depthwise: depthwise.step, gate: tail.gate, activated };
+  const bare = { ...base, expand: undefined, start: depthwise.input, linearFeed: undefined, steps };
+  if (stop(depthwise.input)) return bare;
+  const head = chainBack(reading, depthwise.input, stop);
+  const expand = head.end;
+  if (expand?.convolution?.pointwise !== true || head.gate !== undefined) return bare;
+  if (!head.activated && !expand.convolution.fusedActivation) return { ...bare, linearFeed: expand };
+  steps.push(...head.steps, expand);
+  const first = expand.inputs[0] ?? '';
+  const extra = stop(first) ? undefined : leadingDepthwise(reading, first, stop);
+  if (extra !== undefined) steps.push(...extra.steps);
+  return { ...base, expand, start: extra?.input ?? first, linearFeed: undefined, steps };
+}
+
+/** MobileNetV4 puts a depthwise convolution without activation in front of the expansion. */
+function leadingDepthwise(
+  reading: Reading,
+  value: ValueId,
+  stop: Stop,
+): { steps: readonly Step[]; input: ValueId } | undefined {
+  const chain = chainBack(reading, value, stop);
+  if (chain.activated || chain.gate !== undefined || chain.end?.convolution?.depthwise !== true)
+    return undefined;
+  const input = chain.end.inputs[0] ?? '';
+  // Only where the block is known to start there: else it is the end of what comes before.
+  return stop(input) ? { steps: [...chain.steps, chain.end], input } : undefined;
+}
+
+/** Goes back through what is looked through, activations and gates, to the next convolution. */
+export function chainBack(reading: Reading, from: ValueId, stop: Stop): Chain {
+  const steps: Step[] = [];
+  let activated = false;
+  let gate: Step | undefined;
+  let value = from;
+  while (!stop(value) && steps.length < CHAIN_LIMIT) {
+    const step = stepBehind(reading, value);
+    if (step === undefined) break;
+    if (step.role === 'convolution' || step.role === 'concat') {
+      if (step.convolution?.fusedActivation === true) activated = true;
+      return { steps, activated, gate, end: step, value };
+    }
+    if (step.role === 'activation') activated = true;
+    else if (step.role === 'gate') gate = step;
+    else if (!isPassed(reading, step)) break;
+    steps.push(step);
+    const [input] = step.inputs;
+    if (input === undefined || step.inputs.length !== 1) break;
+    value = input;
+  }
+  return { steps, activated, gate, end: undefined, value };
+}
+
+/** Inside a chain padding and channel shuffles are looked through too. */
+function isPassed(reading: Reading, step: Step): boolean {
+  return (
+    LOOKED_THROUGH.has(step.role) || step.role === 'shuffle' || protoOf(reading, step.node).opType === 'Pad'
+  );
+}
+
+interface Depthwise {
+  readonly step: Step;
+  readonly steps: readonly Step[];
+  readonly input: ValueId;
+  readonly fusedActivation: boolean;
+}
+
+/** A depthwise convolution, or several over slices of one value that a Concat joins again (MixNet). */
+function readDepthwise(reading: Reading, step: Step): Depthwise | undefined {
+  if (step.convolution?.depthwise === true) {
+    const { fusedActivation } = step.convolution;
+    return { step, steps: [step], input: step.inputs[0] ?? '', fusedActivation };
+  }
+  if (!CONCATS.has(protoOf(reading, step.node).opType)) return undefined;
+  const sources = new Set<ValueId>();
+  const steps: Step[] = [step];
+  for (const operand of step.inputs) {
+    const chain = chainBack(reading, operand, () => false);
+    if (chain.end?.convolution?.depthwise !== true) return undefined;
+    const slice = stepBehind(reading, chain.end.inputs[0] ?? '');
+    if (slice?.role !== 'layout' || slice.inputs.length !== 1) return undefined;
+    sources.add(slice.inputs[0] ?? '');
+    steps.push(...chain.steps, chain.end, slice);
+  }
+  const [source] = sources;
+  return source === undefined || sources.size > 1
+    ? undefined
+    : { step, steps: [...new Set(steps)], input: source, fusedActivation: false };
+}
+
+/** In front of a DynamicQuantizeLinear, the value is still in floating point. */
+function floatSide(
+  reading: Reading,
+  project: Step,
+  data: ValueId,
+): { readonly value: ValueId; readonly reader: NodeId } {
+  const step = stepBehind(reading, data);
+  const proto = step === undefined ? undefined : protoOf(reading, step.node);
+  if (
+    step !== undefined &&
+    (proto?.opType === 'DynamicQuantizeLinear' || proto?.opType === 'QuantizeLinear')
+  ) {
+    return { value: step.inputs[0] ?? data, reader: step.node };
+  }
+  return { value: data, reader: project.node };
+}

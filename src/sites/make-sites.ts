@@ -1,0 +1,101 @@
+import { stageOf } from '../graph/strides.ts';
+import type { ValueId } from '../graph/view.ts';
+import { dataTypeName, isFloating } from '../onnx/data-type.ts';
+import { type Block, reject } from './block.ts';
+import { channelAxisOf, channelsOf, type Reading, stepBehind, typeOf } from './reading.ts';
+import type { Rejection, Site } from './site.ts';
+
+/** Makes sites of the blocks that can take attention, numbered by stage in the order of the graph. */
+export function makeSites(
+  reading: Reading,
+  blocks: readonly Block[],
+  isSelected: (block: Block) => boolean,
+): { readonly sites: readonly Site[]; readonly rejections: readonly Rejection[] } {
+  const rejections: Rejection[] = [];
+  const unnumbered: Omit<Site, 'id'>[] = [];
+  const inOrder = blocks.toSorted(
+    (a, b) => (reading.place.get(a.reader) ?? 0) - (reading.place.get(b.reader) ?? 0),
+  );
+  for (const block of inOrder) {
+    const made = makeSite(reading, block, isSelected);
+    if ('reason' in made) rejections.push(made);
+    else unnumbered.push(made);
+  }
+  const counts = new Map<number, number>();
+  const sites = unnumbered.map((site) => {
+    const n = (counts.get(site.stage) ?? 0) + 1;
+    counts.set(site.stage, n);
+    return { id: `${site.stage}_${n}`, ...site };
+  });
+  return { sites, rejections };
+}
+
+function makeSite(
+  reading: Reading,
+  block: Block,
+  isSelected: (block: Block) => boolean,
+): Omit<Site, 'id'> | Rejection {
+  const { value } = block;
+  const no = (reason: Rejection['reason'], detail: string): Rejection =>
+    reject(reading, block.anchor, reason, detail);
+  if (block.gate !== undefined)
+    return no('has-gate', 'the block has a channel gate already: a second one is not added');
+  if (!isSelected(block))
+    return no('not-selected', `is of the kind "${block.kind}", which was not asked for`);
+  const type = typeOf(reading, value);
+  const dataType = type?.dataType ?? 0;
+  if (isBlocked(reading, value)) {
+    return no(
+      'blocked-layout',
+      "its features are in onnxruntime's blocked layout, which has no channel axis: export without the layout optimization",
+    );
+  }
+  if (dataType !== 0 && !isFloating(dataType)) {
+    return no(
+      'integer-arithmetic',
+      `its features are ${dataTypeName(dataType)} all the way through: a gate needs floating point`,
+    );
+  }
+  const shape = type?.shape;
+  if (shape === undefined) return no('unknown-rank', 'the number of axes of its features cannot be told');
+  if (shape.length < 3 || shape.length > 5)
+    return no('unknown-rank', `its features have ${shape.length} axes: a map has 3 to 5`);
+  const channels = channelsOf(reading, value);
+  if (channels === undefined)
+    return no('unknown-channels', 'the number of channels of its features cannot be told');
+  const channelAxis = channelAxisOf(reading, value);
+  const sizes = shape.filter((_, axis) => axis !== 0 && axis !== channelAxis);
+  const known = sizes.filter((size) => typeof size === 'number');
+  const stride = reading.strides.get(value) ?? 1;
+  return {
+    kind: block.kind,
+    variant: block.variant,
+    value,
+    uses: block.uses,
+    channels,
+    channelAxis,
+    rank: shape.length,
+    dataType,
+    stride,
+    stage: stageOf(stride),
+    spatial: known.length === sizes.length ? known : null,
+    node: block.reader,
+    nodes: block.nodes,
+    block: block.around,
+    inputChannels: channelsOf(reading, block.around.input),
+    outputChannels: channelsOf(reading, block.around.output),
+  };
+}
+
+/** Whether a value was written by onnxruntime's blocked convolutions, looking through what keeps the layout. */
+function isBlocked(reading: Reading, value: ValueId): boolean {
+  let at = value;
+  for (let passed = 0; passed < 16; passed += 1) {
+    const step = stepBehind(reading, at);
+    if (step === undefined) return false;
+    if (step.convolution !== undefined) return step.convolution.blocked;
+    if (step.role === 'layout' || step.role === 'transpose') return false;
+    at = step.inputs[0] ?? '';
+  }
+  return false;
+}

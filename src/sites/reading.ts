@@ -1,0 +1,176 @@
+import { type Constant, constantOf } from '../graph/constants.ts';
+import { type Dominators, dominatorsOf } from '../graph/dominators.ts';
+import { orderNodes } from '../graph/order.ts';
+import { stridesOf } from '../graph/strides.ts';
+import type { ValueType, ValueTypes } from '../graph/types.ts';
+import type { GraphView, NodeId, Use, ValueId } from '../graph/view.ts';
+import type { NodeProto } from '../onnx/model-file.ts';
+import { channelAxesOf } from './channel-axes.ts';
+import { type Convolution, readConvolution } from './convolution.ts';
+import { dataValuesOf } from './data-values.ts';
+import type { Step, StepRole } from './step.ts';
+
+/** What all finders read: the graph as steps, derived once. */
+export interface Reading {
+  readonly view: GraphView;
+  readonly types: ValueTypes;
+  /** Nodes, producers before readers. */
+  readonly order: readonly NodeId[];
+  /** Place of each node in the order. */
+  readonly place: ReadonlyMap<NodeId, number>;
+  readonly dominators: Dominators;
+  /** The step that ends in each node that reads data. */
+  readonly steps: Map<NodeId, Step>;
+  /** For nodes inside a step of several nodes, that step. */
+  readonly owners: Map<NodeId, Step>;
+  /** Axis of the channels of each value, where it can be told. */
+  readonly channelAxes: ReadonlyMap<ValueId, number>;
+  readonly strides: ReadonlyMap<ValueId, number>;
+  /** Whether a value depends on the contents of a graph input. */
+  readonly isData: (value: ValueId) => boolean;
+  readonly convolutions: ReadonlyMap<NodeId, Convolution>;
+  /** Whether attention is computed anywhere; known once the steps are read. */
+  readonly hasAttention: { present: boolean };
+  /** Values from which a convolution or fully connected layer is reached other than through a softmax or the like. */
+  readonly reachesWeights: ReadonlySet<ValueId>;
+}
+
+/** Derives everything but the steps, which {@link readSteps} fills in. */
+export function beginReading(view: GraphView, types: ValueTypes): Reading {
+  const { order } = orderNodes(view);
+  const data = dataValuesOf(view, order);
+  const isData = (value: ValueId): boolean =>
+    data.has(value) || (value !== '' && !view.producers.has(value) && !view.initializers.has(value));
+  const convolutions = new Map<NodeId, Convolution>();
+  for (const node of order) {
+    const proto = view.nodes[node];
+    const convolution = proto === undefined ? undefined : readConvolution(view, types, isData, proto);
+    if (convolution !== undefined) convolutions.set(node, convolution);
+  }
+  return {
+    view,
+    types,
+    order,
+    place: new Map(order.map((node, place) => [node, place])),
+    dominators: dominatorsOf(view, (value) => !isData(value)),
+    steps: new Map(),
+    owners: new Map(),
+    channelAxes: channelAxesOf(view, types, order, isData, convolutions),
+    strides: stridesOf(view, types),
+    isData,
+    convolutions,
+    hasAttention: { present: false },
+    reachesWeights: valuesBeforeWeights(view, order, convolutions),
+  };
+}
+
+/** What ends a network's features: scores, coordinates and choices come behind. */
+const DECODING: ReadonlySet<string> = new Set([
+  'Softmax',
+  'LogSoftmax',
+  'TopK',
+  'ArgMax',
+  'NonMaxSuppression',
+]);
+
+function valuesBeforeWeights(
+  view: GraphView,
+  order: readonly NodeId[],
+  convolutions: ReadonlyMap<NodeId, Convolution>,
+): ReadonlySet<ValueId> {
+  const reaching = new Set<ValueId>();
+  for (const node of order.toReversed()) {
+    const proto = view.nodes[node];
+    if (proto === undefined || DECODING.has(proto.opType)) continue;
+    if (!convolutions.has(node) && !proto.output.some((value) => reaching.has(value))) continue;
+    for (const value of proto.input) reaching.add(value);
+  }
+  return reaching;
+}
+
+/** The node as written. */
+export function protoOf(reading: Reading, node: NodeId): NodeProto {
+  return reading.view.nodes[node]!;
+}
+
+/** The data inputs of a node, each once. */
+export function dataInputsOf({ view, isData }: Reading, node: NodeId): readonly ValueId[] {
+  return [...new Set(view.nodes[node]?.input.filter((value) => value !== '' && isData(value)))];
+}
+
+/** The step that gives a value, or nothing for graph inputs. */
+export function stepBehind(reading: Reading, value: ValueId): Step | undefined {
+  const producer = reading.view.producers.get(value);
+  return producer === undefined ? undefined : reading.steps.get(producer.node);
+}
+
+/** The steps that read a value: where one node inside a larger step does, the larger step. */
+export function stepsAfter(reading: Reading, value: ValueId): readonly Step[] {
+  const found = new Set<Step>();
+  for (const use of usesOf(reading, value)) {
+    if (use.kind !== 'input') continue;
+    const step = outermost(reading, use.node);
+    // A step's own interior reads its interior: only readers from outside count.
+    if (step !== undefined) found.add(step);
+  }
+  return [...found];
+}
+
+/** The largest step that a node belongs to. */
+export function outermost(reading: Reading, node: NodeId): Step | undefined {
+  let step = reading.owners.get(node) ?? reading.steps.get(node);
+  for (let outer = step; outer !== undefined; ) {
+    step = outer;
+    const next = reading.owners.get(outer.node);
+    outer = next === step ? undefined : next;
+  }
+  return step;
+}
+
+/** The first output of a step's last node. */
+export function outputOf(reading: Reading, step: Step): ValueId {
+  return reading.view.nodes[step.node]?.output[0] ?? '';
+}
+
+/** The uses of a value. */
+export function usesOf(reading: Reading, value: ValueId): readonly Use[] {
+  return reading.view.uses.get(value) ?? [];
+}
+
+/** What is known of a value's type. */
+export function typeOf(reading: Reading, value: ValueId): ValueType | undefined {
+  return reading.types.get(value);
+}
+
+/** Axis of the channels of a value: where nothing tells, the second, as ONNX has it. */
+export function channelAxisOf(reading: Reading, value: ValueId): number {
+  return reading.channelAxes.get(value) ?? 1;
+}
+
+/** Number of channels of a value, where known. */
+export function channelsOf(reading: Reading, value: ValueId): number | undefined {
+  const size = reading.types.get(value)?.shape?.[channelAxisOf(reading, value)];
+  return typeof size === 'number' ? size : undefined;
+}
+
+/** The constant that an input of a node is, if it is one. */
+export function constantInput(reading: Reading, node: NodeId, input: number): Constant | undefined {
+  const value = reading.view.nodes[node]?.input[input];
+  return value === undefined || value === '' ? undefined : constantOf(reading.view, value);
+}
+
+/** The first step behind a value that is none of some roles, going back to where `stop` says at most. */
+export function firstBehind(
+  reading: Reading,
+  value: ValueId,
+  roles: ReadonlySet<StepRole>,
+  stop: (value: ValueId) => boolean = () => false,
+): Step | undefined {
+  let at = value;
+  while (!stop(at)) {
+    const step = stepBehind(reading, at);
+    if (step === undefined || !roles.has(step.role) || step.inputs.length !== 1) return step;
+    at = step.inputs[0] ?? '';
+  }
+  return undefined;
+}

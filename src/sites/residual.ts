@@ -1,0 +1,249 @@
+import type { NodeId, ValueId } from '../graph/view.ts';
+import { type Block, type Context, type Found, reject, usesBy } from './block.ts';
+import { judgeBranch } from './branch-rules.ts';
+import { chainBack, readInvertedResidual } from './inverted-residual.ts';
+import { firstBehind, outputOf, protoOf, type Reading, stepBehind } from './reading.ts';
+import { type Branch, branchOf, forkOf, nodesOf } from './region.ts';
+import { residualVariant } from './residual-variant.ts';
+import type { Rejection } from './site.ts';
+import { readSkip, type Skip, weightOf } from './skip.ts';
+import { LOOKED_THROUGH, type Step } from './step.ts';
+
+/** More operands than a block's sum has. */
+const OPERAND_LIMIT = 16;
+
+/** A sum and what came of it. */
+type Verdict = { readonly block: Block } | { readonly rejection: Rejection };
+
+/**
+ * Finds residual blocks: an Add or Sum that joins a skip branch and a residual branch of one fork value.
+ *
+ * Goes from the graph's inputs on, so that inner blocks are known before the skips around them. A block whose residual
+ * branch is an inverted residual and nothing else is one, and taps what its project convolution reads.
+ */
+export function findResiduals({ reading }: Context): Found {
+  const blocks: Block[] = [];
+  const rejections: Rejection[] = [];
+  const joins = new Set<NodeId>();
+  const take = (verdict: Verdict): void => {
+    if ('block' in verdict) {
+      blocks.push(verdict.block);
+      joins.add(verdict.block.anchor);
+    } else {
+      rejections.push(verdict.rejection);
+    }
+  };
+  const judge = (step: Step): void => {
+    const tree = sumTree(reading, step);
+    if (tree.operands.length > 2) {
+      const whole = judgeSum(reading, step, tree.operands, joins);
+      if ('block' in whole) {
+        take(whole);
+        for (const inner of tree.inner) {
+          joins.add(inner.node);
+          rejections.push(
+            reject(
+              reading,
+              inner.node,
+              'part-of-other-site',
+              'adds one more operand to the sum of a residual block',
+            ),
+          );
+        }
+        return;
+      }
+    }
+    // Not one sum of one block: each Add for itself, inner ones first.
+    for (const inner of tree.inner) take(judgeSum(reading, inner, inner.inputs, joins));
+    take(judgeSum(reading, step, step.inputs, joins));
+  };
+  for (const node of reading.order) {
+    const step = reading.steps.get(node);
+    if (step?.role !== 'sum' || reading.owners.has(node) || feedsSumAlone(reading, step)) continue;
+    judge(step);
+  }
+  return { blocks, rejections };
+}
+
+/** The operands of an Add of Adds that nothing else reads. */
+function sumTree(
+  reading: Reading,
+  step: Step,
+): { readonly operands: readonly ValueId[]; readonly inner: readonly Step[] } {
+  const operands: ValueId[] = [];
+  const inner: Step[] = [];
+  const visit = (value: ValueId): void => {
+    const below = stepBehind(reading, value);
+    if (below?.role === 'sum' && feedsSumAlone(reading, below)) {
+      for (const input of below.inputs) visit(input);
+      inner.push(below);
+    } else operands.push(value);
+  };
+  for (const input of step.inputs) visit(input);
+  return { operands, inner };
+}
+
+/** Whether a sum is only an operand of another sum. */
+function feedsSumAlone(reading: Reading, step: Step): boolean {
+  const [use, ...more] = reading.view.uses.get(outputOf(reading, step)) ?? [];
+  if (use?.kind !== 'input' || more.length > 0) return false;
+  return reading.steps.get(use.node)?.role === 'sum' && !reading.owners.has(use.node);
+}
+
+function judgeSum(
+  reading: Reading,
+  step: Step,
+  operands: readonly ValueId[],
+  joins: ReadonlySet<NodeId>,
+): Verdict {
+  const { node } = step;
+  const no = (reason: Rejection['reason'], detail: string): Verdict => ({
+    rejection: reject(reading, node, reason, detail),
+  });
+  const fork = operands.length > OPERAND_LIMIT ? undefined : forkOf(reading, operands);
+  const branches =
+    fork === undefined ? [undefined] : operands.map((operand) => branchOf(reading, operand, fork));
+  if (!branches.every((branch) => branch !== undefined)) {
+    return no(
+      'long-skip',
+      'its branches have run apart for longer than any block is: a skip across the network',
+    );
+  }
+  const sources = new Set(branches.flatMap((branch) => [...branch.sources]));
+  const [source] = sources;
+  if (source === undefined || sources.size > 1) {
+    return fork === undefined || fork < 0
+      ? no(
+          'no-fork',
+          'its operands come from different inputs of the network: they are no branches of one value',
+        )
+      : no(
+          'merges-branches',
+          'adds values that come from different parts of a split: neither is a skip of the other',
+        );
+  }
+  const chosen = chooseResidual(reading, branches);
+  if ('detail' in chosen) return no(chosen.reason, chosen.detail);
+  const { residual, skips } = chosen;
+  const refusal = judgeBranch({ reading, join: node, source, residual, skips, joins });
+  if (refusal !== undefined) return no(refusal.reason, refusal.detail);
+  return { block: makeBlock(reading, step, source, residual, skips) };
+}
+
+interface Chosen {
+  readonly residual: Branch;
+  readonly skips: readonly Skip[];
+}
+
+/** Tells skip and residual branch apart. */
+function chooseResidual(
+  reading: Reading,
+  branches: readonly Branch[],
+): Chosen | { readonly reason: Rejection['reason']; readonly detail: string } {
+  const read = branches.map((branch) => ({
+    branch,
+    skip: readSkip(reading, branch),
+    weight: weightOf(branch.steps),
+  }));
+  const others = read.filter(({ skip }) => skip === undefined);
+  const [only, second] = others;
+  if (second !== undefined) {
+    const climbs = branches.some(({ steps }) => [...steps].some(({ role }) => role === 'upsample'));
+    return climbs
+      ? {
+          reason: 'merges-resolutions',
+          detail: 'adds maps that were computed at different resolutions: a merge of a pyramid or a decoder',
+        }
+      : {
+          reason: 'merges-branches',
+          detail: 'adds branches that both compute: neither is a skip or a projection of the fork',
+        };
+  }
+  const heaviest = read.toSorted((a, b) => b.weight - a.weight);
+  const pick = only ?? heaviest[0];
+  if (pick === undefined || (only === undefined && pick.weight === heaviest[1]?.weight)) {
+    return pick === undefined || pick.weight === 0
+      ? { reason: 'no-convolution', detail: 'neither of its branches holds a convolution with weights' }
+      : {
+          reason: 'merges-branches',
+          detail: 'adds two projections of one value: neither is the residual branch',
+        };
+  }
+  const skips = read
+    .filter((entry) => entry !== pick)
+    .flatMap(({ skip }) => (skip === undefined ? [] : [skip]));
+  return { residual: pick.branch, skips };
+}
+
+function makeBlock(
+  reading: Reading,
+  step: Step,
+  source: ValueId,
+  residual: Branch,
+  skips: readonly Skip[],
+): Block {
+  const gate = [...residual.steps].find(({ role }) => role === 'gate');
+  const nodes = nodesOf([step, ...residual.steps, ...skips.flatMap(({ branch }) => [...branch.steps])]);
+  const around = { input: source, output: outputOf(reading, step), skip: skips[0]?.branch.operand };
+  // The operand may be read by an inner Add of the same sum.
+  const reader = (reading.view.uses.get(residual.operand) ?? []).find(
+    (use) => use.kind === 'input' && (use.node === step.node || isInnerSum(reading, use.node, step)),
+  );
+  const readerNode = reader?.kind === 'input' ? reader.node : step.node;
+  const base = { anchor: step.node, nodes, around, gate };
+  const project = firstBehind(reading, residual.operand, LOOKED_THROUGH, (value) =>
+    residual.sources.has(value),
+  );
+  const inverted =
+    project?.convolution === undefined
+      ? undefined
+      : readInvertedResidual(reading, project, (value) => residual.sources.has(value));
+  const alone =
+    inverted !== undefined &&
+    leadsTo(reading, inverted.start, residual.sources) &&
+    [...residual.steps].every(
+      (inner) => inner.convolution === undefined || inverted.steps.includes(inner) || isInGate(inner, gate),
+    );
+  if (alone && !(inverted.steps.some(({ role }) => role === 'shuffle') && !inverted.activated)) {
+    return {
+      ...base,
+      kind: 'inverted-residual',
+      variant: inverted.expand === undefined ? 'no-expand' : 'expand',
+      value: inverted.value,
+      uses: usesBy(reading, inverted.value, inverted.reader),
+      reader: inverted.reader,
+      project: inverted.project.node,
+      expand: inverted.expand?.node,
+    };
+  }
+  return {
+    ...base,
+    kind: alone ? 'shuffle' : 'residual',
+    variant: alone ? 'v1' : residualVariant(reading, residual),
+    value: residual.operand,
+    uses: usesBy(reading, residual.operand, readerNode),
+    reader: readerNode,
+    project: undefined,
+    expand: undefined,
+  };
+}
+
+/** Whether only norms, activations and the like lie between a source and a value. */
+function leadsTo(reading: Reading, value: ValueId, sources: ReadonlySet<ValueId>): boolean {
+  return sources.has(chainBack(reading, value, (at) => sources.has(at)).value);
+}
+
+function isInGate(step: Step, gate: Step | undefined): boolean {
+  return gate?.nodes.includes(step.node) === true;
+}
+
+function isInnerSum(reading: Reading, node: NodeId, outer: Step): boolean {
+  let step = reading.steps.get(node);
+  for (let depth = 0; depth < OPERAND_LIMIT && step?.role === 'sum'; depth += 1) {
+    if (step === outer) return true;
+    if (!feedsSumAlone(reading, step)) return false;
+    const [use] = reading.view.uses.get(protoOf(reading, step.node).output[0] ?? '') ?? [];
+    step = use?.kind === 'input' ? reading.steps.get(use.node) : undefined;
+  }
+  return false;
+}

@@ -1,0 +1,99 @@
+import type { NodeId } from '../graph/view.ts';
+import { readShuffle } from './channel-shuffle.ts';
+import { readFunction } from './elementwise.ts';
+import { readGate } from './gates.ts';
+import {
+  ACTIVATIONS,
+  ARITHMETIC,
+  ATTENTIONS,
+  CONCATS,
+  LAYOUTS,
+  NORMS,
+  PASSING,
+  POOLS,
+  PRODUCTS,
+  RECURRENT,
+  SUMS,
+  UPSAMPLES,
+} from './operators.ts';
+import { constantInput, dataInputsOf, protoOf, type Reading } from './reading.ts';
+import type { Step, StepRole } from './step.ts';
+
+/** Beyond this a Clip only keeps numbers finite and is no activation. */
+const SAFETY_CLIP = 1e4;
+
+/** Reads every node that touches data as a step, the longest spelling first. */
+export function readSteps(reading: Reading): void {
+  for (const node of reading.order) {
+    const step = readStep(reading, node);
+    if (step === undefined) continue;
+    reading.steps.set(node, step);
+    if (step.role === 'attention') reading.hasAttention.present = true;
+    for (const inner of step.nodes) {
+      if (inner !== node && !reading.owners.has(inner)) reading.owners.set(inner, step);
+    }
+  }
+}
+
+function readStep(reading: Reading, node: NodeId): Step | undefined {
+  const inputs = dataInputsOf(reading, node);
+  const proto = protoOf(reading, node);
+  if (inputs.length === 0) {
+    // Bodies capture what they read; a node without data is weights or shapes.
+    return proto.output.some((value) => reading.isData(value))
+      ? {
+          role: RECURRENT.has(proto.opType) ? 'recurrent' : 'other',
+          node,
+          nodes: [node],
+          inputs,
+          convolution: undefined,
+        }
+      : undefined;
+  }
+  const longer = readFunction(reading, node) ?? readGate(reading, node) ?? readShuffle(reading, node);
+  if (longer !== undefined) return longer;
+  const convolution = reading.convolutions.get(node);
+  const role = convolution === undefined ? roleOf(reading, node, inputs.length) : 'convolution';
+  if (convolution?.form === 'transposed') {
+    return { role: 'upsample', node, nodes: [node], inputs: [convolution.data], convolution };
+  }
+  return { role, node, nodes: [node], inputs, convolution };
+}
+
+function roleOf(reading: Reading, node: NodeId, inputs: number): StepRole {
+  const { opType, input } = protoOf(reading, node);
+  if (ATTENTIONS.has(opType)) return 'attention';
+  if (RECURRENT.has(opType)) return 'recurrent';
+  if (CONCATS.has(opType)) return inputs > 1 ? 'concat' : 'layout';
+  if (inputs > 1) {
+    if (SUMS.has(opType)) return 'sum';
+    if (PRODUCTS.has(opType)) return 'product';
+    return opType === 'MatMul' || opType === 'Einsum' || opType === 'Gemm' ? 'attention' : 'other';
+  }
+  if (ACTIVATIONS.has(opType)) return 'activation';
+  if (NORMS.has(opType)) return 'norm';
+  if (opType === 'Transpose') return 'transpose';
+  if (LAYOUTS.has(opType)) return 'layout';
+  if (POOLS.has(opType)) return 'pool';
+  if (UPSAMPLES.has(opType)) return 'upsample';
+  if (opType === 'Clip') return isSafetyClip(reading, node) ? 'pass' : 'activation';
+  // Its other operand is a constant: ReLU and ReLU6 by another name.
+  if (opType === 'Max' || opType === 'Min') return 'activation';
+  if (PASSING.has(opType)) return 'pass';
+  if (ARITHMETIC.has(opType)) return twice(input) ? 'activation' : 'affine';
+  return 'other';
+}
+
+/** x * x and x + x are functions of x. */
+function twice(input: readonly string[]): boolean {
+  return input.length === 2 && input[0] === input[1];
+}
+
+function isSafetyClip(reading: Reading, node: NodeId): boolean {
+  const { attribute } = protoOf(reading, node);
+  const low =
+    attribute.get('min')?.f ?? constantInput(reading, node, 1)?.numbers?.[0] ?? Number.NEGATIVE_INFINITY;
+  const high =
+    attribute.get('max')?.f ?? constantInput(reading, node, 2)?.numbers?.[0] ?? Number.POSITIVE_INFINITY;
+  return low <= -SAFETY_CLIP && high >= SAFETY_CLIP;
+}
