@@ -37,20 +37,20 @@ export function reshapedDims(data: Shape, wanted: readonly Dim[], allowZero: boo
   return result;
 }
 
-/** A product of sizes divided by another, symbols cancelled. */
+/** A product of sizes divided by another; symbols cancel, and one may be left over. */
 function quotient(numerator: readonly Dim[], denominator: readonly Dim[]): Dim {
-  const left = [...numerator];
-  const divisors: Dim[] = [];
+  const isNumber = (dim: Dim) => typeof dim === 'number';
+  const rest = numerator.filter((dim) => !isNumber(dim));
   for (const dim of denominator) {
-    const at = typeof dim === 'string' ? left.indexOf(dim) : -1;
-    if (at >= 0) left.splice(at, 1);
-    else divisors.push(dim);
+    if (isNumber(dim)) continue;
+    const at = dim === undefined ? -1 : rest.indexOf(dim);
+    if (at < 0) return undefined;
+    rest.splice(at, 1);
   }
-  const product = multiplyDims(left);
-  const divisor = multiplyDims(divisors);
-  if (divisor === 1) return product;
-  if (typeof product !== 'number' || typeof divisor !== 'number' || divisor === 0) return undefined;
-  return product % divisor === 0 ? product / divisor : undefined;
+  const product = multiplyDims(numerator.filter(isNumber));
+  const divisor = multiplyDims(denominator.filter(isNumber));
+  if (typeof product !== 'number' || typeof divisor !== 'number' || product % divisor !== 0) return undefined;
+  return multiplyDims([product / divisor, ...rest]);
 }
 
 /** All axes before `axis` become one, all from it on another. */
