@@ -84,10 +84,13 @@ export interface ReferenceResult {
   readonly squeeze: Float64Array;
   /** What the features are multiplied by: [N, C] for channel gates, the features' own shape for spatial ones. */
   readonly gate: Float64Array;
-  /** The scaled features. */
-  readonly scaled: Float64Array;
-  /** The hidden units after their activation, [N, R]. */
+  /** The hidden units after their activation, [N, R]; empty where the block has none. */
   readonly hidden: Float64Array;
+  /**
+   * How far each element of the gate may be off in an arithmetic of unit roundoff u, in units of u: a forward error
+   * analysis of the block's sums, each of n terms counting n roundings.
+   */
+  readonly gateBound: Float64Array;
 }
 
 /**
@@ -102,7 +105,10 @@ export interface BlockDefinition {
   readonly version: number;
   readonly description: string;
   readonly options: Readonly<Record<string, OptionDefinition>>;
-  /** Decides what is `auto`, for one site; throws `blocks/invalid-option` where options do not go together. */
+  /**
+   * Decides what is `auto`, for one site; what is decided stays as it is. Throws `blocks/invalid-option` where options
+   * do not go together.
+   */
   resolve(options: ResolvedOptions, site: BlockSite, init: string): ResolvedOptions;
   /** The weights, in the order in which they are numbered and initialized. */
   weights(site: BlockSite, options: ResolvedOptions): readonly WeightSpec[];

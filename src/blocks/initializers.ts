@@ -2,9 +2,11 @@ import { SeInjectError } from '../errors.ts';
 import type { BlockDefinition, ResolvedOptions, WeightSpec } from './block.ts';
 import { type RandomStream, randomStream } from './random.ts';
 
-/** How one weight is drawn; `true` recipes draw biases too. */
+/** A random initialization. */
 interface Recipe {
+  /** What it draws, and where it is from. */
   readonly help: string;
+  /** Gives the function that draws the numbers of one weight, one after another. */
   readonly draw: (weight: WeightSpec, random: RandomStream) => () => number;
 }
 
@@ -17,7 +19,7 @@ const uniformWithin =
     return () => (2 * random.uniform() - 1) * limit;
   };
 
-/** The random initializations by name, each with where it is from. */
+/** The random initializations by name. */
 export const RECIPES: Readonly<Record<string, Recipe>> = {
   'kaiming-uniform': {
     help: "PyTorch's default for convolutions: U(±1/sqrt(fan-in)), biases too",
@@ -49,10 +51,18 @@ const NEUTRAL_BASE = 'kaiming-uniform';
 export const INIT_NAMES: readonly string[] = [NEUTRAL, ...Object.keys(RECIPES)];
 
 /**
+ * Checks an initialization before anything is drawn: throws `blocks/invalid-option` for an unknown one, and for
+ * `neutral` where the block has none with these options.
+ */
+export function checkInit(block: BlockDefinition, options: ResolvedOptions, init: string): void {
+  if (init === NEUTRAL) neutralFills(block, options);
+  else recipeNamed(init);
+}
+
+/**
  * Draws the numbers of one weight: [outputs, inputs] order, or its transpose where the weight says so.
  *
- * The same seed, label, recipe and weight give the same numbers on every platform. Throws `blocks/invalid-option` for
- * an unknown initialization, or for `neutral` where the block has none with these options.
+ * The same seed, label, recipe and weight give the same numbers on every platform. Throws what {@link checkInit} does.
  */
 export function drawWeight(
   block: BlockDefinition,
@@ -68,18 +78,21 @@ export function drawWeight(
     const fill = neutralFills(block, options).get(weight.name);
     if (fill !== undefined) return new Float64Array(count).fill(fill);
   }
-  const recipe = RECIPES[init === NEUTRAL ? NEUTRAL_BASE : init];
-  if (recipe === undefined) {
-    throw new SeInjectError(
-      'blocks/invalid-option',
-      `unknown initialization "${init}": use one of ${INIT_NAMES.join(', ')}`,
-      { details: { option: 'init', value: init } },
-    );
-  }
+  const recipe = recipeNamed(init === NEUTRAL ? NEUTRAL_BASE : init);
   const draw = recipe.draw(weight, randomStream(seed, `${label}/${weight.name}`));
   const numbers = new Float64Array(count);
   for (let at = 0; at < count; at += 1) numbers[at] = draw();
   return weight.transposed === true ? transpose(numbers, weight.dims) : numbers;
+}
+
+function recipeNamed(init: string): Recipe {
+  const recipe = Object.hasOwn(RECIPES, init) ? RECIPES[init] : undefined;
+  if (recipe !== undefined) return recipe;
+  throw new SeInjectError(
+    'blocks/invalid-option',
+    `unknown initialization "${init}": use one of ${INIT_NAMES.join(', ')}`,
+    { details: { option: 'init', value: init } },
+  );
 }
 
 function neutralFills(block: BlockDefinition, options: ResolvedOptions): ReadonlyMap<string, number> {

@@ -19,7 +19,8 @@ export function fillOptions(
   for (const [name, definition] of Object.entries(block.options)) filled[name] = definition.default;
   for (const [name, value] of Object.entries(given)) {
     if (value === undefined) continue;
-    const definition = block.options[name];
+    // An own property: every object has a "constructor".
+    const definition = Object.hasOwn(block.options, name) ? block.options[name] : undefined;
     if (definition === undefined) {
       const known = Object.keys(block.options).join(', ');
       throw invalid(name, value, `block "${block.name}" has no such option: it has ${known}`);
@@ -41,7 +42,7 @@ function checkValue(name: string, value: OptionValue, definition: OptionDefiniti
   if (value === definition.default) return;
   const { type, choices, minimum, integer } = definition;
   if (type === 'boolean' && typeof value !== 'boolean') throw invalid(name, value, 'use true or false');
-  if (type === 'choice' && !(choices ?? []).includes(String(value))) {
+  if (type === 'choice' && !(typeof value === 'string' && choices?.includes(value))) {
     throw invalid(name, value, `use one of ${(choices ?? []).join(', ')}`);
   }
   if (type !== 'number') return;

@@ -33,7 +33,7 @@ export interface NewTensor {
 /** Field numbers of onnx.proto. */
 const FIELD = {
   model: { metadataProps: 14 },
-  graph: { node: 1, initializer: 5 },
+  graph: { node: 1, initializer: 5, input: 11, output: 12 },
   node: { input: 1, output: 2 },
   tensor: { rawData: 9 },
 } as const;
@@ -76,6 +76,22 @@ export function encodeMetadata(key: string, value: string): Uint8Array {
   return field(FIELD.model.metadataProps, [onnx.StringStringEntryProto.encode({ key, value }).finish()]);
 }
 
+/** A `GraphProto.input` field of a tensor type, tag and length included. */
+export function encodeGraphInput(
+  name: string,
+  dataType: DataTypeNumber,
+  dims: readonly number[],
+): Uint8Array {
+  const shape = { dim: dims.map((dimValue) => ({ dimValue })) };
+  const type = onnx.TypeProto.fromObject({ tensorType: { elemType: dataType, shape } });
+  return field(FIELD.graph.input, [valueName(name), onnx.ValueInfoProto.encode({ type }).finish()]);
+}
+
+/** A `GraphProto.output` field without a type, which runtimes infer. */
+export function encodeGraphOutput(name: string): Uint8Array {
+  return field(FIELD.graph.output, [valueName(name)]);
+}
+
 /** The numbers of a tensor as `raw_data` holds them: little-endian, rounded once to the element type. */
 export function encodeNumbers(numbers: Float64Array, dataType: DataTypeNumber): Uint8Array {
   switch (dataType) {
@@ -98,6 +114,11 @@ export function encodeNumbers(numbers: Float64Array, dataType: DataTypeNumber): 
         },
       );
   }
+}
+
+function valueName(name: string): Uint8Array {
+  const NAME = 1;
+  return field(NAME, [encodeUtf8(name)]);
 }
 
 function tensorContent(tensor: NewTensor): Uint8Array[] {

@@ -1,16 +1,16 @@
 import type { BlockDefinition } from '../blocks/block.ts';
 import { SeInjectError } from '../errors.ts';
-import { nameScope } from '../graph/names.ts';
-import { type GraphView, type Use, usesOf } from '../graph/view.ts';
+import { type NameScope, nameScope } from '../graph/names.ts';
+import type { GraphView, Use } from '../graph/view.ts';
 import { encodeConstantNode, encodeInitializer, encodeMetadata, encodeNode } from '../onnx/encode.ts';
 import { formatName } from '../onnx/format-name.ts';
 import { concatBytes } from '../wire/bytes.ts';
 import { type BytePatch, patchBytes, patchedSource } from '../wire/patch.ts';
-import { structureDigest } from './digest.ts';
+import { checkPlan } from './check-plan.ts';
 import { EditList, otherUses, placeBehind, placeInitializers } from './edits.ts';
 import { type BlockInstance, blockNames, instantiateBlock } from './instantiate.ts';
 import { type OpenModel, openModel } from './model.ts';
-import { type InjectionPlan, type PlannedSite, resolveBlock, toBlockSite } from './plan.ts';
+import { type InjectionPlan, type PlannedSite, resolveBlock, resolveOptions, toBlockSite } from './plan.ts';
 import {
   type InjectionRecord,
   RECORD_KEY,
@@ -52,7 +52,7 @@ export async function applyPlan(
 ): Promise<Injection> {
   const { file, view } = model;
   if (plan.sites.length === 0) return { patch: patchBytes(file.source, []), record: undefined, model };
-  await refuseStale(model, plan);
+  await checkPlan(model, plan, block);
   const { records, entry } = readRecords(file);
   const scope = nameScope(view);
   const weightsAs = file.irVersion < 4 ? 'constant' : 'initializer';
@@ -67,43 +67,27 @@ export async function applyPlan(
       .map(({ site }) => [site.value, blockNames(scope, block.name, site.value)('features')] as const),
   );
   for (const planned of plan.sites) {
-    const { site } = planned;
-    const renamed = takesOutput(planned);
-    const nameOf = blockNames(scope, block.name, site.value);
-    const tapped = tappedNames.get(site.value) ?? site.value;
-    const instance = instantiateBlock({
-      block,
-      site: toBlockSite(site, view.opset),
-      options: planned.options,
-      input: tapped,
-      init: plan.init,
-      seed: plan.seed,
-      label: site.id,
-      nameOf,
-    });
-    const placed = renamed ? giveName(instance, site.value) : instance;
-    const tensors = placed.tensors.map(weightsAs === 'constant' ? encodeConstantNode : encodeInitializer);
-    const nodes = placed.nodes.map(encodeNode);
-    if (weightsAs === 'initializer') initializers.push(...tensors);
-    const bytes = concatBytes(weightsAs === 'constant' ? [...tensors, ...nodes] : nodes);
-    const place = placeBehind(view, site.value);
-    if ('first' in place) list.insertFirst(place.first, bytes);
-    else list.insertBehind(place, bytes);
-    const redirected = renamed
-      ? await renameTapped(list, view, planned, tapped, claimed.get(site.value) ?? [])
-      : await redirectUses(list, view, planned, placed.scaled);
+    const { value } = planned.site;
+    const tapped = tappedNames.get(value) ?? value;
+    const instance = instantiate(plan, planned, block, view.opset, tapped, scope);
+    const nodes = instance.nodes.map(encodeNode);
+    if (weightsAs === 'constant') nodes.unshift(...instance.tensors.map(encodeConstantNode));
+    else initializers.push(...instance.tensors.map(encodeInitializer));
+    list.insert(placeBehind(view, value), concatBytes(nodes));
+    const redirected = takesOutput(planned)
+      ? await renameTapped(list, view, planned, tapped, claimed.get(value) ?? [])
+      : await redirectUses(list, view, planned, instance.scaled);
     sites.push({
-      id: site.id,
-      site: toBlockSite(site, view.opset),
-      options: planned.options,
-      value: site.value,
+      id: planned.site.id,
+      site: instance.site,
+      options: instance.options,
+      value,
       tapped,
-      names: Object.fromEntries(placed.names),
+      names: Object.fromEntries(instance.names),
       redirected,
     });
   }
-  const place = placeInitializers(view.graph);
-  if (place !== undefined && initializers.length > 0) list.insertBehind(place, concatBytes(initializers));
+  if (initializers.length > 0) list.insert(placeInitializers(view.graph), concatBytes(initializers));
   const record: InjectionRecord = {
     tool: `${TOOL.name} ${TOOL.version}`,
     block: block.name,
@@ -120,6 +104,30 @@ export async function applyPlan(
   else list.replaceField(entry.span, metadata);
   const patch = patchBytes(file.source, list.edits);
   return { patch, record, model: await openModel(patchedSource(patch)) };
+}
+
+/** The block of one site, its options decided once more: a plan may have been edited. */
+function instantiate(
+  plan: InjectionPlan,
+  planned: PlannedSite,
+  block: BlockDefinition,
+  opset: number,
+  tapped: string,
+  scope: NameScope,
+): BlockInstance & Pick<RecordedSite, 'site' | 'options'> {
+  const site = toBlockSite(planned.site, opset);
+  const options = resolveOptions(block, planned.options, site, plan.init);
+  const instance = instantiateBlock({
+    block,
+    site,
+    options,
+    input: tapped,
+    init: plan.init,
+    seed: plan.seed,
+    label: planned.site.id,
+    nameOf: blockNames(scope, block.name, planned.site.value),
+  });
+  return { ...(takesOutput(planned) ? giveName(instance, planned.site.value) : instance), site, options };
 }
 
 async function redirectUses(
@@ -189,15 +197,4 @@ function recordUse(view: GraphView, use: Use): RecordedUse {
   if (use.kind === 'output') return { node: '', input: -1 };
   const node = view.nodes[use.node]?.output.find((value) => value !== '') ?? '';
   return { node, input: use.kind === 'input' ? use.input : -1 };
-}
-
-async function refuseStale(model: OpenModel, plan: InjectionPlan): Promise<void> {
-  const digest = await structureDigest(model.file);
-  const stale = plan.sites.find(({ site }) => usesOf(model.view, site.value).length === 0);
-  if (digest === plan.model.digest && stale === undefined) return;
-  throw new SeInjectError(
-    'splice/stale-plan',
-    `the plan was made for another model (digest "${plan.model.digest.slice(0, 12)}", this one has "${digest.slice(0, 12)}"): plan again`,
-    { details: { planned: plan.model.digest, found: digest } },
-  );
 }

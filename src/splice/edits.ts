@@ -1,8 +1,11 @@
-import { type GraphView, type Use, usesOf, type ValueId } from '../graph/view.ts';
+import { type GraphView, producerOf, type Use, usesOf, type ValueId } from '../graph/view.ts';
 import type { FieldSpan, GraphProto, ModelFile, NodeProto } from '../onnx/model-file.ts';
-import type { Edit, Enclosure } from '../wire/patch.ts';
+import type { Edit } from '../wire/patch.ts';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import { locateCaptures, locateStrings } from './locate.ts';
+
+/** A place between two fields of a message. */
+export type Place = Pick<Edit, 'within' | 'offset'>;
 
 /** Collects the edits of one injection or of its undoing; positions are those of the file as read. */
 export class EditList {
@@ -14,14 +17,9 @@ export class EditList {
     this.#view = view;
   }
 
-  /** Puts bytes behind a field, inside the message that the field is in. */
-  insertBehind(span: FieldSpan, insert: Uint8Array): void {
-    this.edits.push({ within: span.parent, offset: span.end, remove: 0, insert });
-  }
-
-  /** Puts bytes at the start of a message. */
-  insertFirst(within: Enclosure, insert: Uint8Array): void {
-    this.edits.push({ within, offset: within.contentStart, remove: 0, insert });
+  /** Puts bytes at a place. */
+  insert({ within, offset }: Place, insert: Uint8Array): void {
+    this.edits.push({ within, offset, remove: 0, insert });
   }
 
   /** Puts bytes at the end of the file. */
@@ -69,22 +67,40 @@ export class EditList {
 
 /** The uses of a value that are not among the given ones. */
 export function otherUses(view: GraphView, value: ValueId, uses: readonly Use[]): readonly Use[] {
-  const key = (use: Use): string =>
-    JSON.stringify([use.kind, 'node' in use && use.node, 'input' in use && use.input]);
-  const given = new Set(uses.map(key));
-  return usesOf(view, value).filter((use) => !given.has(key(use)));
+  const given = new Set(uses.map(useKey));
+  return usesOf(view, value).filter((use) => !given.has(useKey(use)));
+}
+
+/** A use as text, the same for the same use of a value. */
+export function useKey(use: Use): string {
+  switch (use.kind) {
+    case 'input':
+      return `input ${use.node} ${use.input}`;
+    case 'capture':
+      return `capture ${use.node}`;
+    case 'output':
+      return `output ${use.index}`;
+  }
 }
 
 /** Where new nodes go that read a value: right behind its producer, or first of all for a value that has none. */
-export function placeBehind(view: GraphView, value: ValueId): FieldSpan | { readonly first: Enclosure } {
-  const producer = view.producers.get(value);
-  const node = producer === undefined ? undefined : view.nodes[producer.node];
-  if (node !== undefined) return node.span;
-  const [segment] = view.graph.segments as readonly [FieldSpan, ...FieldSpan[]];
-  return { first: segment };
+export function placeBehind(view: GraphView, value: ValueId): Place {
+  const node = producerOf(view, value);
+  return node === undefined ? graphStart(view.graph) : behind(node.span);
 }
 
 /** Where new initializers go: behind the last one, or behind the last node where there are none. */
-export function placeInitializers(graph: GraphProto): FieldSpan | undefined {
-  return graph.initializer.at(-1)?.span ?? graph.node.at(-1)?.span;
+export function placeInitializers(graph: GraphProto): Place {
+  const last = graph.initializer.at(-1) ?? graph.node.at(-1);
+  return last === undefined ? graphStart(graph) : behind(last.span);
+}
+
+function behind(span: FieldSpan): Place {
+  return { within: span.parent, offset: span.end };
+}
+
+/** A model that was scanned has a graph. */
+function graphStart(graph: GraphProto): Place {
+  const [segment] = graph.segments;
+  return { within: segment, offset: segment?.contentStart ?? 0 };
 }

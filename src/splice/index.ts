@@ -18,5 +18,6 @@ export {
   readRecords,
 } from './record.ts';
 export { type FoundBlock, findRecordedBlock } from './recorded-block.ts';
+export { type Rewritten, rewrite } from './rewrite.ts';
 export { type StripOptions, type Stripped, strip } from './strip.ts';
 export { TOOL } from './version.ts';

@@ -57,8 +57,12 @@ export function instantiateBlock(request: BlockInstanceRequest): BlockInstance {
   };
 }
 
-/** Readable names of a block's parts: `<tapped value>/se/squeeze`, with `_1` behind them only where they are taken. */
+/** Gives readable names to a block's parts, with `_1` behind them only where they are taken. */
 export function blockNames(scope: NameScope, block: string, tapped: string): (local: string) => string {
-  const prefix = displayText(tapped);
-  return (local) => scope.claim(`${prefix}/${block}/${local}`);
+  return (local) => scope.claim(blockName(tapped, block, local));
+}
+
+/** The name that a part of a block has where it is free: `<tapped value>/se/squeeze`. */
+export function blockName(tapped: string, block: string, local: string): string {
+  return `${displayText(tapped)}/${block}/${local}`;
 }

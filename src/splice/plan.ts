@@ -1,6 +1,6 @@
 import type { BlockDefinition, BlockSite, OptionValue, ResolvedOptions } from '../blocks/block.ts';
-import { NEUTRAL } from '../blocks/initializers.ts';
-import { fillOptions } from '../blocks/options.ts';
+import { checkInit, NEUTRAL } from '../blocks/initializers.ts';
+import { fillOptions, invalid } from '../blocks/options.ts';
 import { blockNamed } from '../blocks/registry.ts';
 import type { Site, SiteReport } from '../sites/site.ts';
 import { structureDigest } from './digest.ts';
@@ -16,7 +16,7 @@ export interface InjectOptions {
   readonly blockOptions?: Readonly<Record<string, OptionValue | undefined>>;
   /** How the weights start: `neutral` (the model computes what it did), or one of the random recipes. */
   readonly init?: string;
-  /** Seed of the random weights. */
+  /** Seed of the random weights, a whole number. */
   readonly seed?: number;
   /** Sites to take, by id or by a pattern (`*`, `?`) over ids and tapped values; all where empty. */
   readonly include?: readonly string[];
@@ -76,10 +76,13 @@ export async function planInjection(
 ): Promise<InjectionPlan> {
   const { init, seed, include, exclude } = { ...INJECT_DEFAULTS, ...options };
   const block = resolveBlock(options.block ?? INJECT_DEFAULTS.block);
-  const filled = fillOptions(block, options.blockOptions ?? {});
+  const given = options.blockOptions ?? {};
+  if (!Number.isSafeInteger(seed)) throw invalid('seed', seed, 'use a whole number');
+  // Even where no site asks for them.
+  fillOptions(block, given);
   const sites = selectSites(report.sites, include, exclude).map((site) => {
     const blockSite = toBlockSite(site, model.view.opset);
-    const resolved = block.resolve(filled, blockSite, init);
+    const resolved = resolveOptions(block, given, blockSite, init);
     const cost = block.cost(blockSite, resolved);
     return { site, options: resolved, addedParameters: cost.parameters, addedMacs: cost.macs };
   });
@@ -93,6 +96,22 @@ export async function planInjection(
     seed,
     sites,
   };
+}
+
+/**
+ * The block's options with every value decided for one site, checked; what is decided already stays.
+ *
+ * Throws `blocks/...` errors for options, an initialization or a site that the block does not work with.
+ */
+export function resolveOptions(
+  block: BlockDefinition,
+  given: Readonly<Record<string, OptionValue | undefined>>,
+  site: BlockSite,
+  init: string,
+): ResolvedOptions {
+  const resolved = block.resolve(fillOptions(block, given), site, init);
+  checkInit(block, resolved, init);
+  return resolved;
 }
 
 /** What a block may know of a site. */

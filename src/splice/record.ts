@@ -1,4 +1,4 @@
-import type { BlockSite, ResolvedOptions } from '../blocks/block.ts';
+import type { BlockSite, OptionValue, ResolvedOptions } from '../blocks/block.ts';
 import { SeInjectError } from '../errors.ts';
 import type { ModelFile, StringStringEntryProto } from '../onnx/model-file.ts';
 
@@ -99,12 +99,14 @@ function isRecord(value: unknown): value is InjectionRecord {
   const { tool, block, blockVersion, init, seed, digest, weightsAs, sites, widths } = value;
   return (
     [tool, block, init, digest].every(isString) &&
-    [blockVersion, seed].every(Number.isFinite) &&
+    [blockVersion, seed].every(Number.isSafeInteger) &&
     (weightsAs === 'initializer' || weightsAs === 'constant') &&
     isObject(widths) &&
     Object.values(widths).every(isCount) &&
     Array.isArray(sites) &&
-    sites.every(isRecordedSite)
+    sites.every(isRecordedSite) &&
+    areDistinct(sites.map((site) => site.id)) &&
+    areDistinct(sites.flatMap((site) => Object.values(site.names)))
   );
 }
 
@@ -115,6 +117,7 @@ function isRecordedSite(value: unknown): value is RecordedSite {
     [id, tapped, now].every(isString) &&
     isBlockSite(site) &&
     isObject(options) &&
+    Object.values(options).every(isOptionValue) &&
     isObject(names) &&
     Object.values(names).every(isString) &&
     Array.isArray(redirected) &&
@@ -134,6 +137,15 @@ function isBlockSite(value: unknown): value is BlockSite {
     Number(rank) <= 8 &&
     Number(channelAxis) < Number(rank)
   );
+}
+
+function isOptionValue(value: unknown): value is OptionValue {
+  return isString(value) || typeof value === 'boolean' || Number.isFinite(value);
+}
+
+/** Two blocks share nothing: what is one's cannot be taken out twice. */
+function areDistinct(names: readonly string[]): boolean {
+  return new Set(names).size === names.length;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -5,6 +5,7 @@ import { type GraphView, type NodeId, producerOf, usesOf } from '../graph/view.t
 import type { AttributeValue } from '../onnx/encode.ts';
 import { formatName } from '../onnx/format-name.ts';
 import type { AttributeProto, FieldSpan, NodeProto } from '../onnx/model-file.ts';
+import { blockName } from './instantiate.ts';
 import type { RecordedSite } from './record.ts';
 
 /** A recorded block as it was found in a model. */
@@ -47,6 +48,7 @@ export function findRecordedBlock(
     if (difference !== undefined)
       findings.push(`the ${spec.opType} node of "${formatName(value)}" ${difference}`);
   }
+  findings.push(...foreignNames(recorded, block, specs.at(-1)?.name));
   const ownNodes = new Set(nodes);
   for (const weight of block.weights(recorded.site, recorded.options)) {
     findings.push(...checkWeight(view, named(weight.name), weight, recorded, ownNodes, fields));
@@ -59,6 +61,20 @@ export function findRecordedBlock(
     }
   }
   return { nodes, fields, scaled, findings };
+}
+
+/**
+ * Names that this tool would not have given: a record that points at the model's own nodes, which may look like a block
+ * of ours to the last attribute, takes nothing out. Only the scaled value may have the name of the value that was tapped.
+ */
+function foreignNames(recorded: RecordedSite, block: BlockDefinition, scaled: string | undefined): string[] {
+  return Object.entries(recorded.names)
+    .filter(([local, name]) => !(local === scaled && name === recorded.value))
+    .filter(([local, name]) => {
+      const base = blockName(recorded.value, block.name, local);
+      return !(name.startsWith(base) && /^(_[1-9]\d*)?$/.test(name.slice(base.length)));
+    })
+    .map(([, name]) => `"${formatName(name)}" is no name that was given by an injection`);
 }
 
 function checkWeight(
@@ -76,6 +92,9 @@ function checkWeight(
   if (span === undefined || constant === undefined) return [`weight "${formatName(name)}" is missing`];
   fields.push(span);
   const dataType = weight.dataType ?? recorded.site.dataType;
+  if (weight.value !== undefined && constant.numbers?.join() !== weight.value.join()) {
+    return [`constant "${formatName(name)}" is not [${weight.value}] as in the block`];
+  }
   if (constant.dataType !== dataType || constant.dims.join() !== weight.dims.join()) {
     return [`weight "${formatName(name)}" has shape [${constant.dims}], the record has [${weight.dims}]`];
   }

@@ -1,7 +1,7 @@
 import type { BlockDefinition } from '../blocks/block.ts';
 import { blockNamed } from '../blocks/registry.ts';
 import { SeInjectError } from '../errors.ts';
-import { type GraphView, usesOf } from '../graph/view.ts';
+import { type GraphView, producerOf, usesOf } from '../graph/view.ts';
 import { encodeMetadata } from '../onnx/encode.ts';
 import { formatName } from '../onnx/format-name.ts';
 import { type BytePatch, patchBytes, patchedSource } from '../wire/patch.ts';
@@ -71,19 +71,24 @@ export async function strip(model: OpenModel, options: StripOptions = {}): Promi
     findings.push(...problems.map((problem) => `${recorded.id}: ${problem}`));
     if (problems.length === 0) removed.set(recorded, found);
   }
+  if (removed.size === 0) throw cannotStrip(findings);
   const gone = new Set([...removed.values()].flatMap(({ nodes }) => nodes));
+  // Where a removed block had taken a graph output's name over, the tapped value gets its own name back.
+  const restored = new Map(
+    [...removed]
+      .filter(([recorded, { scaled }]) => tookName(recorded, scaled))
+      .map(([{ tapped, value }]) => [tapped, value]),
+  );
   for (const [recorded, found] of removed) {
     for (const field of found.fields) list.replaceField(field);
-    await restoreReaders(list, view, recorded, found.scaled, gone);
+    await restoreReaders(list, view, recorded, found.scaled, gone, restored);
   }
-  if (removed.size === 0) throw cannotStrip(findings);
-  // Where a removed block had taken a graph output's name over, the tapped value has its own name back.
-  const restored = new Map([...removed.keys()].map(({ tapped, value }) => [tapped, value]));
   const left = record.sites
     .filter((site) => !removed.has(site))
     .map((site) => ({ ...site, tapped: restored.get(site.tapped) ?? site.tapped }));
-  const kept =
-    left.length === 0 ? records.slice(0, -1) : [...records.slice(0, -1), { ...record, sites: left }];
+  // The widths are those of the whole edit: of a part of it they would be those of other fields.
+  const rest = left.length === 0 ? [] : [{ ...record, sites: left, widths: {} }];
+  const kept = [...records.slice(0, -1), ...rest];
   const metadata = kept.length === 0 ? undefined : encodeMetadata(RECORD_KEY, writeRecords(kept));
   list.replaceField(entry.span, metadata);
   const patch = patchBytes(file.source, list.edits, undoRule(left.length === 0 ? record.widths : {}));
@@ -118,32 +123,41 @@ function selectRecorded(
   return record.sites.filter((site) => ids.includes(site.id));
 }
 
-/** Gives every reader the tapped value back, under the name that it had. */
+/** Tells whether the scaled value took the name of the tapped one over, as that of a graph output. */
+function tookName({ value, tapped }: RecordedSite, scaled: string): boolean {
+  return scaled === value && tapped !== value;
+}
+
+/** Gives every reader the tapped value back, under the name that it will have. */
 async function restoreReaders(
   list: EditList,
   view: GraphView,
   recorded: RecordedSite,
   scaled: string,
   gone: ReadonlySet<number>,
+  restored: ReadonlyMap<string, string>,
 ): Promise<void> {
-  const from = scaled === recorded.value ? recorded.tapped : scaled;
+  const { tapped, value } = recorded;
+  const took = tookName(recorded, scaled);
+  const from = took ? tapped : scaled;
+  const to = restored.get(tapped) ?? tapped;
   for (const use of usesOf(view, from)) {
     if (use.kind === 'output' || (use.kind === 'input' && gone.has(use.node))) continue;
-    await list.redirect(use, from, recorded.value);
+    await list.redirect(use, from, to);
   }
-  if (scaled !== recorded.value) return;
-  const producer = view.producers.get(recorded.tapped);
-  const node = producer === undefined ? undefined : view.nodes[producer.node];
-  if (producer !== undefined && node !== undefined)
-    await list.renameOutput(node, producer.output, recorded.value);
+  const producer = view.producers.get(tapped);
+  const node = producerOf(view, tapped);
+  if (took && producer !== undefined && node !== undefined)
+    await list.renameOutput(node, producer.output, value);
 }
 
-/** A scaled value that somebody has made a graph output since cannot vanish. */
+/** A name that goes cannot be one that the graph gives out by now, and one that comes back needs its value. */
 function outputProblem(view: GraphView, recorded: RecordedSite, scaled: string): string[] {
-  const from = scaled === recorded.value ? recorded.tapped : scaled;
-  if (from === scaled && recorded.tapped !== recorded.value) return ['its record contradicts itself'];
-  if (!view.outputs.has(from)) return [];
-  return [`value "${formatName(from)}" was made a graph output since`];
+  const took = tookName(recorded, scaled);
+  const goes = took ? recorded.tapped : scaled;
+  if (view.outputs.has(goes)) return [`value "${formatName(goes)}" was made a graph output since`];
+  if (took && producerOf(view, goes) === undefined) return [`nothing gives value "${formatName(goes)}"`];
+  return [];
 }
 
 function cannotStrip(findings: readonly string[]): SeInjectError {

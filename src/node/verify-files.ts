@@ -1,0 +1,118 @@
+import type { RuntimeTensors } from '../verify/runtime.ts';
+import { checkEdit, type ProviderReport, type ProviderResult, toReport, type VerifyReport } from '../verify/index.ts';
+import { openModel } from '../splice/index.ts';
+import { openFolder } from './data-folder.ts';
+import { openFile } from './file-source.ts';
+import { type IsolatedOutcome, runIsolated, siblingModule } from './isolate.ts';
+import { openOnnxRuntime } from './onnxruntime.ts';
+import { probeProvider } from './provider-probe.ts';
+import type { run } from './verify-job.ts';
+
+/** How two model files are verified. */
+export interface VerifyFilesOptions {
+  /** Execution providers; `auto` is the CPU, and the GPU where there is one. */
+  readonly providers?: readonly string[];
+  /** Seed of the inputs. */
+  readonly seed?: number;
+  /** Sizes of inputs, by name, where the model leaves them open. */
+  readonly shapes?: ReadonlyMap<string, readonly number[]>;
+  /** Inputs of your own instead of seeded ones. */
+  readonly feeds?: RuntimeTensors;
+  /** Milliseconds that one provider may take. */
+  readonly timeoutMs?: number;
+  /** Bytes of memory that one provider may take. */
+  readonly memoryBytes?: number;
+  /** Called with a few words on what comes next. */
+  readonly onProgress?: (step: string) => void;
+}
+
+/** The providers that `auto` tries besides the CPU, in this order: what onnxruntime-node can bring. */
+const GPU_PROVIDERS = ['cuda', 'coreml', 'dml', 'webgpu'];
+
+/** TF32 keeps 10 bits of a float32's 23: nothing could be told from such products (onnxruntime issue 19288). */
+const EXACT_ENVIRONMENT = { NVIDIA_TF32_OVERRIDE: '0' };
+
+/**
+ * Verifies a rewritten model file against its original with onnxruntime-node, each provider in a process of its own
+ * with limits on time and memory: a crash or a hang is a verdict like any other.
+ *
+ * Throws `verify/runtime-missing` where onnxruntime-node cannot be loaded, and what opening the models throws.
+ *
+ * @example
+ * ```ts
+ * const report = await verifyFiles('model.onnx', 'model.se.onnx', { providers: ['cpu'] });
+ * report.verdict; // → 'pass'
+ * ```
+ */
+export async function verifyFiles(before: string, after: string, options: VerifyFilesOptions = {}): Promise<VerifyReport> {
+  const { onProgress, seed = 0, shapes, feeds } = options;
+  const runtime = await openOnnxRuntime();
+  const [beforeFile, afterFile, folder] = [await openFile(before), await openFile(after), await openFolder(after)];
+  try {
+    onProgress?.('comparing the files');
+    const edit = await checkEdit(await openModel(beforeFile), await openModel(afterFile), [], folder);
+    const asked = options.providers ?? ['auto'];
+    const names = asked.flatMap((name) =>
+      name === 'auto' ? ['cpu', ...GPU_PROVIDERS.filter((gpu) => runtime.providers.includes(gpu))] : [name],
+    );
+    const results: ProviderResult[] = [];
+    for (const provider of new Set(names)) {
+      const required = asked.includes(provider) || provider === 'cpu';
+      const probe = provider === 'cpu' ? undefined : await probeProvider(provider);
+      if (probe !== undefined && probe.status !== 'available') {
+        // Nobody asked for this one: a machine without a GPU has nothing to report.
+        if (required) results.push(failed(provider, probe.status, probe.detail));
+        continue;
+      }
+      const outcome = await runIsolated<typeof run>(
+        siblingModule(import.meta.url, 'verify-job'),
+        { before, after, provider, adapter: probe?.adapter ?? null, record: edit.record, seed, shapes, feeds },
+        {
+          timeoutMs: options.timeoutMs,
+          memoryBytes: options.memoryBytes,
+          env: EXACT_ENVIRONMENT,
+          onProgress: (step) => onProgress?.(`${provider}: ${String(step)}`),
+        },
+      );
+      results.push(toResult(provider, outcome));
+    }
+    return toReport(edit, results, asked);
+  } finally {
+    await Promise.all([beforeFile.close(), afterFile.close(), folder.close()]);
+  }
+}
+
+function toResult(provider: string, outcome: IsolatedOutcome<ProviderResult>): ProviderResult {
+  switch (outcome.status) {
+    case 'ok':
+      return outcome.value;
+    case 'error':
+      return failed(provider, 'error', outcome.error.message);
+    case 'timeout':
+      return failed(provider, 'timeout', `nothing was said within ${Math.round(outcome.afterMs / 1000)} s`);
+    case 'memory':
+      return failed(provider, 'crashed', 'it took more memory than it may');
+    case 'crashed':
+      return failed(provider, 'crashed', `the process ended with ${outcome.signal ?? `exit code ${outcome.exitCode}`}: ${lastLine(outcome.log)}`);
+  }
+}
+
+function failed(provider: string, status: ProviderReport['status'], detail: string): ProviderResult {
+  const report: ProviderReport = {
+    provider,
+    adapter: null,
+    status,
+    detail,
+    original: { status: 'does-not-run', crossCheck: null },
+    soundness: { ok: false, findings: [] },
+    nodesByProvider: {},
+    injectedByProvider: {},
+    levels: [],
+    sites: [],
+  };
+  return { report, inputs: null };
+}
+
+function lastLine(log: string): string {
+  return log.trim().split('\n').at(-1) ?? '';
+}

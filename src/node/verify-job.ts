@@ -1,0 +1,48 @@
+/** The part of {@link verifyFiles} that runs models, in the child. */
+import { dirname, resolve } from 'node:path';
+import { blockNamed } from '../blocks/registry.ts';
+import type { InjectionRecord } from '../splice/index.ts';
+import { openModel } from '../splice/index.ts';
+import { checkProvider, type ProviderResult } from '../verify/index.ts';
+import type { RuntimeAdapter, RuntimeTensors } from '../verify/runtime.ts';
+import { openFolder } from './data-folder.ts';
+import { openFile } from './file-source.ts';
+import type { JobContext } from './isolate.ts';
+import { openOnnxRuntime } from './onnxruntime.ts';
+
+/** What the child is asked. */
+export interface VerifyJob {
+  readonly before: string;
+  readonly after: string;
+  readonly provider: string;
+  readonly adapter: RuntimeAdapter | null;
+  readonly record: InjectionRecord | undefined;
+  readonly seed: number;
+  readonly shapes: ReadonlyMap<string, readonly number[]> | undefined;
+  readonly feeds: RuntimeTensors | undefined;
+}
+
+/** Puts the questions that need a runtime to one provider of onnxruntime-node. */
+export async function run(job: VerifyJob, { progress }: JobContext): Promise<ProviderResult> {
+  const { before, after, record, ...rest } = job;
+  const [beforeFile, afterFile, folder] = [await openFile(before), await openFile(after), await openFolder(after)];
+  try {
+    const pair = {
+      before: await openModel(beforeFile),
+      after: await openModel(afterFile),
+      beforeSource: { path: before },
+      afterSource: { path: after },
+      externalData: { folder: dirname(resolve(after)) },
+      folder,
+    };
+    const block = record === undefined ? undefined : blockNamed(record.block);
+    return await checkProvider(await openOnnxRuntime(), pair, {
+      ...rest,
+      record,
+      block,
+      onProgress: progress,
+    });
+  } finally {
+    await Promise.all([beforeFile.close(), afterFile.close(), folder.close()]);
+  }
+}

@@ -1,0 +1,82 @@
+import type { BlockDefinition } from '../blocks/block.ts';
+import { type GraphView, producerOf } from '../graph/view.ts';
+import { encodeGraphInput, encodeGraphOutput } from '../onnx/encode.ts';
+import type { FieldSpan } from '../onnx/model-file.ts';
+import {
+  findRecordedBlock,
+  type InjectionRecord,
+  type OpenModel,
+  type RecordedSite,
+} from '../splice/index.ts';
+import { concatBytes } from '../wire/bytes.ts';
+import { type BytePatch, type Edit, patchBytes } from '../wire/patch.ts';
+import { trainableWeights } from './weights.ts';
+
+/** Where a block's values are read out of the instrumented model. */
+export interface Tap {
+  readonly recorded: RecordedSite;
+  readonly tapped: string;
+  readonly gate: string;
+  readonly scaled: string;
+  /** Names of the block's nodes, for telling which provider ran them. */
+  readonly nodes: readonly string[];
+}
+
+/** A rewritten model with its blocks laid open: every tap an output, every block weight an input. */
+export interface Instrumented {
+  readonly patch: BytePatch;
+  readonly taps: readonly Tap[];
+}
+
+/**
+ * Lays the blocks of a rewritten model open: tapped value, gate and scaled value become outputs, and block weights
+ * become inputs, so that one loaded model runs with the file's weights and with seeded ones.
+ *
+ * The model's own outputs come first, in their order. Blocks that are not what the record says are left out: the edit
+ * check has said so.
+ */
+export function instrument(after: OpenModel, record: InjectionRecord, block: BlockDefinition): Instrumented {
+  const { file, view } = after;
+  const edits: Edit[] = [];
+  const outputs = new Set<string>();
+  const inputs: Uint8Array[] = [];
+  const taps: Tap[] = [];
+  for (const recorded of record.sites) {
+    const found = findRecordedBlock(view, recorded, block);
+    if (found.findings.length > 0) continue;
+    const tap = {
+      recorded,
+      tapped: recorded.tapped,
+      gate: recorded.names['gate'] ?? found.scaled,
+      scaled: found.scaled,
+      nodes: found.nodes.map((node) => view.nodes[node]?.name ?? ''),
+    };
+    taps.push(tap);
+    for (const value of [tap.tapped, tap.gate, tap.scaled]) if (!view.outputs.has(value)) outputs.add(value);
+    for (const weight of trainableWeights(block, recorded)) {
+      const name = recorded.names[weight.name] ?? '';
+      const span = weightField(view, name);
+      if (span === undefined) continue;
+      edits.push({
+        within: span.parent,
+        offset: span.start,
+        remove: span.end - span.start,
+        insert: new Uint8Array(0),
+      });
+      inputs.push(encodeGraphInput(name, weight.dataType ?? recorded.site.dataType, weight.dims));
+    }
+  }
+  // Behind the last of the graph's own outputs, so that these keep their places.
+  const last = view.graph.output.at(-1)?.span;
+  const segment = view.graph.segments.at(-1);
+  const added = concatBytes([...[...outputs].map(encodeGraphOutput), ...inputs]);
+  if (last !== undefined) edits.push({ within: last.parent, offset: last.end, remove: 0, insert: added });
+  else if (segment !== undefined)
+    edits.push({ within: segment, offset: segment.end, remove: 0, insert: added });
+  return { patch: patchBytes(file.source, edits), taps };
+}
+
+function weightField(view: GraphView, name: string): FieldSpan | undefined {
+  const node = producerOf(view, name);
+  return view.initializers.get(name)?.span ?? (node?.opType === 'Constant' ? node.span : undefined);
+}

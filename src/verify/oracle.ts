@@ -1,0 +1,167 @@
+import type { BlockDefinition, ReferenceResult } from '../blocks/block.ts';
+import type { RecordedSite } from '../splice/index.ts';
+import { type FloatFormat, floatFormat, toFloat64 } from './numbers.ts';
+import type { RuntimeTensor } from './runtime.ts';
+import type { BlockWeights } from './weights.ts';
+
+/** What a runtime gave for one block. */
+export interface BlockRun {
+  readonly tapped: RuntimeTensor;
+  readonly gate: RuntimeTensor;
+  readonly scaled: RuntimeTensor;
+  readonly weights: BlockWeights;
+}
+
+/** One block of one run against its float64 reference. */
+export interface OracleResult {
+  /** Largest distance of the gate from the reference. */
+  readonly maxAbs: number;
+  /** Largest distance of gate or scaled value, in parts of the bound. */
+  readonly maxRel: number;
+  readonly gateMin: number;
+  readonly gateMean: number;
+  readonly gateMax: number;
+  readonly squeezeMaxAbs: number;
+  /** Largest magnitude that a sum over all positions of a channel reaches: what a pooling in float16 must hold. */
+  readonly sumMaxAbs: number;
+  readonly deadUnits: number;
+  /** Whether features and squeeze are finite throughout. */
+  readonly finite: boolean;
+}
+
+/**
+ * Question 3: does the block compute what it should?
+ *
+ * The features that the runtime gave are put through the block's float64 reference, with the weights that it was fed and
+ * the *declared* options. The gate may differ from the reference by the reference's own forward error bound (each sum of
+ * n terms may lose n roundings, and so may each that it feeds), the scaled value by that times the feature and two
+ * roundings more. Gives nothing where the block has no reference or the type cannot be read.
+ */
+export function checkBlock(
+  block: BlockDefinition,
+  recorded: RecordedSite,
+  run: BlockRun,
+): OracleResult | undefined {
+  const data = toFloat64(run.tapped);
+  const gate = toFloat64(run.gate);
+  const scaled = toFloat64(run.scaled);
+  const format = floatFormat(run.tapped.dataType);
+  if (block.reference === undefined || data === undefined || gate === undefined || scaled === undefined)
+    return undefined;
+  if (format === undefined) return undefined;
+  const features = { data, dims: run.tapped.dims };
+  const reference = block.reference(features, run.weights, recorded.site, recorded.options);
+  const gateCheck = compareGate(gate, reference, format);
+  const scaledRel = compareScaled(data, scaled, reference, recorded, run.tapped.dims, format);
+  const positions = data.length / Math.max(1, reference.squeeze.length);
+  const squeezeMaxAbs = reference.squeeze.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return {
+    ...gateCheck,
+    maxRel: Math.max(gateCheck.maxRel, scaledRel),
+    squeezeMaxAbs,
+    sumMaxAbs: squeezeMaxAbs * positions,
+    deadUnits: countDead(reference.hidden, run.tapped.dims[0] ?? 1),
+    finite: reference.squeeze.every(Number.isFinite),
+  };
+}
+
+function compareGate(
+  gate: Float64Array,
+  reference: ReferenceResult,
+  format: FloatFormat,
+): Pick<OracleResult, 'maxAbs' | 'maxRel' | 'gateMin' | 'gateMean' | 'gateMax'> {
+  let maxAbs = 0;
+  let maxRel = gate.length === reference.gate.length ? 0 : Number.POSITIVE_INFINITY;
+  let gateMin = Number.POSITIVE_INFINITY;
+  let gateMax = Number.NEGATIVE_INFINITY;
+  let sum = 0;
+  for (const [index, value] of gate.entries()) {
+    const error = distance(value, reference.gate[index] ?? Number.NaN);
+    const bound = (reference.gateBound[index] ?? 0) * format.unitRoundoff + format.minNormal;
+    maxAbs = Math.max(maxAbs, error);
+    maxRel = Math.max(maxRel, error / bound);
+    gateMin = Math.min(gateMin, value);
+    gateMax = Math.max(gateMax, value);
+    sum += value;
+  }
+  return { maxAbs, maxRel, gateMin, gateMax, gateMean: sum / Math.max(1, gate.length) };
+}
+
+function compareScaled(
+  features: Float64Array,
+  scaled: Float64Array,
+  reference: ReferenceResult,
+  { site }: RecordedSite,
+  dims: readonly number[],
+  { unitRoundoff, minNormal }: FloatFormat,
+): number {
+  if (scaled.length !== features.length) return Number.POSITIVE_INFINITY;
+  // Elements behind the channel axis share a gate; a gate of the features' own size has one for each.
+  const inner = dims.slice(site.channelAxis + 1).reduce((product, dim) => product * dim, 1);
+  const perSample = features.length / Math.max(1, dims[0] ?? 1);
+  const own = reference.gate.length === features.length;
+  let worst = 0;
+  for (let index = 0; index < features.length; index += 1) {
+    const sample = Math.floor(index / perSample);
+    const channel = Math.floor(index / inner) % site.channels;
+    const at = own ? index : sample * site.channels + channel;
+    const x = features[index] ?? 0;
+    const gate = reference.gate[at] ?? Number.NaN;
+    const error = distance(scaled[index] ?? Number.NaN, x * gate);
+    if (error === 0) continue;
+    const magnitude = Math.abs(x);
+    const bound =
+      magnitude * ((reference.gateBound[at] ?? 0) + 2 * Math.abs(gate)) * unitRoundoff + minNormal;
+    worst = Math.max(worst, error / bound);
+  }
+  return worst;
+}
+
+/** How far apart two numbers are; NaN on both sides, or the same infinity, is no distance. */
+function distance(a: number, b: number): number {
+  if (Object.is(a, b)) return 0;
+  const difference = Math.abs(a - b);
+  return Number.isNaN(difference) ? Number.POSITIVE_INFINITY : difference;
+}
+
+function countDead(hidden: Float64Array, batch: number): number {
+  const units = hidden.length / batch;
+  let dead = 0;
+  for (let unit = 0; unit < units; unit += 1) {
+    let alive = false;
+    for (let sample = 0; sample < batch; sample += 1) alive ||= (hidden[sample * units + unit] ?? 0) !== 0;
+    if (!alive) dead += 1;
+  }
+  return dead;
+}
+
+/**
+ * Whether the scaled value has the bits of the tapped one. Providers that take subnormal numbers for zero (GPUs may)
+ * are allowed that.
+ */
+export function sameBits(tapped: RuntimeTensor, scaled: RuntimeTensor, flushesSubnormals: boolean): boolean {
+  if (tapped.dataType !== scaled.dataType || tapped.dataType === 'string' || scaled.dataType === 'string')
+    return false;
+  const left = wordsOf(tapped.data);
+  const right = wordsOf(scaled.data);
+  if (left.length !== right.length) return false;
+  const differ = left.findIndex((word, index) => word !== right[index]);
+  if (differ === -1) return true;
+  const format = floatFormat(tapped.dataType);
+  if (!flushesSubnormals || format === undefined) return false;
+  const before = toFloat64(tapped);
+  const after = toFloat64(scaled);
+  if (before === undefined || after === undefined) return false;
+  return before.every(
+    (value, index) =>
+      Object.is(value, after[index]) || (Math.abs(value) < format.minNormal && after[index] === 0),
+  );
+}
+
+function wordsOf(data: ArrayBufferView): Uint8Array | Uint32Array {
+  const { buffer, byteOffset, byteLength } = data;
+  const whole = byteOffset % 4 === 0 && byteLength % 4 === 0;
+  return whole
+    ? new Uint32Array(buffer, byteOffset, byteLength / 4)
+    : new Uint8Array(buffer, byteOffset, byteLength);
+}

@@ -1,0 +1,162 @@
+import type { SeInjectError } from '../errors.ts';
+import { checkSite } from './block-runs.ts';
+import { judgeProvider } from './judge.ts';
+import { compareLevel, worstDifference } from './level.ts';
+import type { ModelPair, OpenSession, ProviderRequest } from './request.ts';
+import { type RewrittenRun, runRewritten } from './rewritten.ts';
+import { countByProvider, providerOf, type Runtime, type RuntimeTensors } from './runtime.ts';
+import { attempt, type FirstRun, firstRun, runOnce } from './sessions.ts';
+import type { InputsReport, ProviderReport } from './types.ts';
+
+/** A provider's report, and the inputs that it was made on. */
+export interface ProviderResult {
+  readonly report: ProviderReport;
+  readonly inputs: InputsReport | null;
+}
+
+/**
+ * Puts questions 1, 3 and 4 to one execution provider: both models, with graph optimizations off and on, each loaded
+ * once; the rewritten one is laid open where optimizations are off.
+ *
+ * The original runs first, so that what it cannot do is not blamed on the rewrite. What a model or a provider refuses
+ * is in the report and not thrown.
+ */
+export async function checkProvider(
+  runtime: Runtime,
+  pair: ModelPair,
+  request: ProviderRequest,
+): Promise<ProviderResult> {
+  const { provider, onProgress } = request;
+  const cpu = runtime.providers[0] ?? 'cpu';
+  const open: OpenSession = (source, graphOptimization, also) =>
+    runtime.createSession(source, { provider, graphOptimization, ...also });
+
+  await onProgress?.('running the original');
+  const opened = await attempt(() => open(pair.beforeSource, 'disabled'));
+  if (!opened.ok) return { report: originalFailed(request, opened.error), inputs: null };
+  const beforeOff = opened.value;
+  try {
+    const first = await attempt(() => firstRun(beforeOff, request));
+    if (!first.ok) return { report: originalFailed(request, first.error), inputs: null };
+    const inputs = describeInputs(request, first.value);
+
+    await onProgress?.('running the rewritten model');
+    const rewritten = await attempt(() => runRewritten(open, pair, request, beforeOff, first.value));
+    if (!rewritten.ok) return { report: rewriteFailed(request, rewritten.error), inputs };
+    const run = rewritten.value;
+
+    await onProgress?.('running both with graph optimizations');
+    const optimized = await attempt(async () => ({
+      before: await runOnce(await open(pair.beforeSource, 'all'), run.feeds),
+      after: await runOnce(await open(pair.afterSource, 'all'), run.feeds),
+    }));
+    if (!optimized.ok) return { report: rewriteFailed(request, optimized.error), inputs };
+    const onCpu =
+      provider === cpu
+        ? undefined
+        : await runOnce(await open(pair.beforeSource, 'disabled', { provider: cpu }), run.feeds);
+    return {
+      inputs: { ...inputs, regime: request.feeds === undefined ? run.regime : null },
+      report: report(request, run, optimized.value, onCpu),
+    };
+  } finally {
+    await beforeOff.close();
+  }
+}
+
+function report(
+  request: ProviderRequest,
+  run: RewrittenRun,
+  optimized: { readonly before: RuntimeTensors; readonly after: RuntimeTensors },
+  onCpu: RuntimeTensors | undefined,
+): ProviderReport {
+  const { block } = request;
+  const isCpu = onCpu === undefined;
+  const sites =
+    block === undefined ? [] : run.runs.map((runs) => checkSite(runs, block, { flushesSubnormals: !isCpu }));
+  const others = isCpu ? [] : [onCpu];
+  const levels = [
+    compareLevel('disabled', {
+      before: run.before,
+      after: run.after,
+      others,
+      demand: !run.neutral ? 'none' : isCpu ? 'bits' : 'tolerance',
+    }),
+    compareLevel('all', {
+      before: optimized.before,
+      after: optimized.after,
+      others: [run.before, ...others],
+      demand: run.neutral ? 'tolerance' : 'none',
+    }),
+  ];
+  const injectedByProvider: Record<string, number> = {};
+  for (const node of run.runs.flatMap(({ tap }) => tap.nodes)) {
+    const name = providerOf(run.profile, node);
+    if (name !== undefined) injectedByProvider[name] = (injectedByProvider[name] ?? 0) + 1;
+  }
+  const facts = {
+    original: { status: 'ok' as const, crossCheck: isCpu ? null : worstDifference(run.before, onCpu) },
+    soundness: { ok: true, findings: [] },
+    nodesByProvider: Object.fromEntries(countByProvider(run.profile)),
+    injectedByProvider,
+    levels,
+    sites,
+  };
+  return {
+    ...emptyReport(request),
+    ...facts,
+    ...judgeProvider({ provider: request.provider, neutral: run.neutral, ...facts }),
+  };
+}
+
+function emptyReport(request: ProviderRequest): ProviderReport {
+  return {
+    provider: request.provider,
+    adapter: request.adapter ?? null,
+    status: 'unchecked',
+    detail: '',
+    original: { status: 'does-not-run', crossCheck: null },
+    soundness: { ok: false, findings: [] },
+    nodesByProvider: {},
+    injectedByProvider: {},
+    levels: [],
+    sites: [],
+  };
+}
+
+function originalFailed(request: ProviderRequest, error: SeInjectError): ProviderReport {
+  const unavailable = error.code === 'verify/provider-unavailable' || error.code === 'verify/runtime-missing';
+  return {
+    ...emptyReport(request),
+    status: unavailable ? 'unavailable' : 'unchecked',
+    detail: unavailable
+      ? error.message
+      : `the original does not run, so nothing is said of the rewrite: ${error.message}`,
+  };
+}
+
+/** The original ran and the rewritten model does not: unless the provider lacks what the blocks need, that is a fault. */
+function rewriteFailed(request: ProviderRequest, error: SeInjectError): ProviderReport {
+  const lacking = error.code === 'verify/provider-unavailable' || error.details['reason'] === 'no-kernel';
+  return {
+    ...emptyReport(request),
+    original: { status: 'ok', crossCheck: null },
+    status: lacking ? 'unavailable' : 'mismatch',
+    detail: lacking
+      ? error.message
+      : `the rewritten model does not run, and the original does: ${error.message}`,
+    soundness: {
+      ok: lacking,
+      findings: [{ level: lacking ? 'unchecked' : 'fail', code: 'does-not-run', message: error.message }],
+    },
+  };
+}
+
+function describeInputs(request: ProviderRequest, first: FirstRun): InputsReport {
+  return {
+    source: request.feeds === undefined ? 'seeded' : 'given',
+    regime: null,
+    seed: request.seed,
+    shapes: Object.fromEntries([...first.feeds].map(([name, { dims }]) => [name, dims])),
+  };
+}

@@ -1,0 +1,75 @@
+import { isSeInjectError, type SeInjectError } from '../errors.ts';
+import { INPUT_REGIMES, type InputRegime, makeFeeds, SPATIAL_SIZES } from './inputs.ts';
+import type { RuntimeTensors, RuntimeValue, Session } from './runtime.ts';
+
+/** What a runtime said: a value, or the error that it refused with. */
+export type Attempt<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly error: SeInjectError };
+
+/** Runs something that a model or a provider may refuse; faults of our own go on as they are. */
+export async function attempt<T>(action: () => Promise<T>): Promise<Attempt<T>> {
+  try {
+    return { ok: true, value: await action() };
+  } catch (error) {
+    if (isSeInjectError(error)) return { ok: false, error };
+    throw error;
+  }
+}
+
+/** How the inputs of a run are made. */
+export interface FeedRequest {
+  readonly seed: number;
+  readonly shapes?: ReadonlyMap<string, readonly number[]> | undefined;
+  readonly feeds?: RuntimeTensors | undefined;
+}
+
+/** Makes the inputs of one regime again, whatever the size that was found to run. */
+export type FeedMaker = (regime: InputRegime) => RuntimeTensors;
+
+/** The inputs that a model takes, and what it gave for them. */
+export interface FirstRun {
+  readonly feeds: RuntimeTensors;
+  readonly outputs: RuntimeTensors;
+  readonly regimes: readonly InputRegime[];
+  readonly makeFeeds: FeedMaker;
+}
+
+/**
+ * Runs a model for the first time. Where sizes are open, the usual ones are tried until the model takes one; the last
+ * refusal is thrown where it takes none.
+ */
+export async function firstRun(session: Session, request: FeedRequest): Promise<FirstRun> {
+  const { feeds } = request;
+  if (feeds !== undefined) {
+    return { feeds, outputs: await session.run(feeds), regimes: [INPUT_REGIMES[0]], makeFeeds: () => feeds };
+  }
+  let refusal: SeInjectError | undefined;
+  for (const spatial of isOpen(session.inputs) ? SPATIAL_SIZES : SPATIAL_SIZES.slice(0, 1)) {
+    const maker: FeedMaker = (regime) =>
+      makeFeeds(session.inputs, {
+        seed: request.seed,
+        shapes: request.shapes,
+        regime,
+        defaultSpatial: spatial,
+      });
+    const made = maker(INPUT_REGIMES[0]);
+    const outputs = await attempt(() => session.run(made));
+    if (outputs.ok) return { feeds: made, outputs: outputs.value, regimes: INPUT_REGIMES, makeFeeds: maker };
+    refusal = outputs.error;
+  }
+  throw refusal;
+}
+
+/** Runs a loaded model once and lets it go. */
+export async function runOnce(session: Session, feeds: RuntimeTensors): Promise<RuntimeTensors> {
+  try {
+    return await session.run(feeds);
+  } finally {
+    await session.close();
+  }
+}
+
+function isOpen(inputs: readonly RuntimeValue[]): boolean {
+  return inputs.some(({ shape }) => shape?.some((dim) => typeof dim === 'string') ?? true);
+}

@@ -1,0 +1,73 @@
+import type { BlockDefinition } from '../blocks/block.ts';
+import { checkEdit, type EditCheck } from './edit.ts';
+import { judge } from './judge.ts';
+import { checkProvider, type ProviderResult } from './provider.ts';
+import type { ModelPair, ProviderRequest } from './request.ts';
+import type { Runtime, RuntimeAdapter, RuntimeTensors } from './runtime.ts';
+import type { VerifyReport } from './types.ts';
+
+/** What a verification runs on. */
+export interface VerifyOptions {
+  /** Execution providers to ask; the runtime's first one (a CPU) where absent. */
+  readonly providers?: readonly { readonly name: string; readonly adapter?: RuntimeAdapter | null }[];
+  /** Seed of the inputs. */
+  readonly seed?: number;
+  /** Sizes of inputs, by name, where the model leaves them open. */
+  readonly shapes?: ReadonlyMap<string, readonly number[]>;
+  /** Inputs of your own instead of seeded ones. */
+  readonly feeds?: RuntimeTensors;
+  /** Blocks of your own that the model may hold. */
+  readonly blocks?: readonly BlockDefinition[];
+  /** Called with a few words on what comes next. */
+  readonly onProgress?: (step: string) => void | Promise<void>;
+}
+
+/**
+ * Verifies a rewritten model against its original: is it sound, is the edit the plan, does each block compute what it
+ * should, does the model compute what it did?
+ *
+ * The runtime is a parameter. What could not be checked is `unchecked`, never passed.
+ *
+ * @example
+ * ```ts
+ * const report = await verify(runtime, pair);
+ * report.verdict; // → 'pass'
+ * ```
+ */
+export async function verify(
+  runtime: Runtime,
+  pair: ModelPair,
+  options: VerifyOptions = {},
+): Promise<VerifyReport> {
+  await options.onProgress?.('comparing the files');
+  const edit = await checkEdit(pair.before, pair.after, options.blocks, pair.folder);
+  const results: ProviderResult[] = [];
+  for (const { name, adapter } of options.providers ?? [
+    { name: runtime.providers[0] ?? 'cpu', adapter: null },
+  ]) {
+    results.push(await checkProvider(runtime, pair, toRequest(edit, options, name, adapter)));
+  }
+  return toReport(edit, results, (options.providers ?? []).map(({ name }) => name));
+}
+
+/** What to ask one provider, after the edit was checked. */
+export function toRequest(
+  { record, block }: Pick<EditCheck, 'record' | 'block'>,
+  options: VerifyOptions,
+  provider: string,
+  adapter?: RuntimeAdapter | null,
+): ProviderRequest {
+  const { seed = 0, shapes, feeds, onProgress } = options;
+  return { provider, adapter, seed, shapes, feeds, record, block, onProgress };
+}
+
+/** The report of an edit check and of the providers' answers; those that were `asked` for by name must have one. */
+export function toReport(
+  edit: EditCheck,
+  results: readonly ProviderResult[],
+  asked: readonly string[],
+): VerifyReport {
+  const providers = results.map(({ report }) => report);
+  const inputs = results.find((result) => result.inputs !== null)?.inputs ?? null;
+  return { ...judge(edit, providers, asked), inputs, edit: { ok: edit.ok, findings: edit.findings }, providers };
+}
