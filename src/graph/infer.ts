@@ -1,7 +1,8 @@
 import { DataType } from '../onnx/data-type.ts';
 import type { Dim, GraphProto, NodeProto, TypeProto } from '../onnx/model-file.ts';
 import { orderNodes } from './order.ts';
-import { ENTRY_LIMIT, evaluatePartially, tensorNumbers } from './partial-values.ts';
+import { isSmall, tensorNumbers } from './partial/tensor.ts';
+import { evaluatePartially } from './partial-values.ts';
 import { CONTROL_FLOW_RULES } from './shapes/control-flow.ts';
 import { CONVOLUTION_RULES } from './shapes/convolution.ts';
 import { RANK_LIMIT, type Shape } from './shapes/dims.ts';
@@ -19,7 +20,8 @@ import { SLICING_RULES } from './shapes/slicing.ts';
 import type { PartialTensor, ValueType, ValueTypes } from './types.ts';
 import { type GraphView, type ValueId, viewGraph } from './view.ts';
 
-const RULES: ReadonlyMap<string, Rule> = new Map(
+/** Every rule by `domain:opType`. */
+export const SHAPE_RULES: ReadonlyMap<string, Rule> = new Map(
   Object.entries({
     ...CONVOLUTION_RULES,
     ...POOLING_RULES,
@@ -91,7 +93,7 @@ function inferNode(node: NodeProto, scope: Scope): void {
   const inputs = node.input.map((value) => typeOf(value, scope));
   const numbers = (input: number): PartialTensor | undefined => numbersOf(node.input[input] ?? '', scope);
   const key = `${node.domain}:${node.opType}`;
-  const rule = scope.view.functions.has(key) ? undefined : RULES.get(key);
+  const rule = scope.view.functions.has(key) ? undefined : SHAPE_RULES.get(key);
   const context = {
     opset: opsetOf(scope.view, node.domain),
     numbers,
@@ -102,7 +104,8 @@ function inferNode(node: NodeProto, scope: Scope): void {
   const [first = ''] = node.output;
   if (rule === undefined || first === '') return;
   const { dataType, shape } = typeOf(first, scope);
-  if (isSmall(shape)) scope.numbers.set(first, evaluatePartially({ node, inputs, numbers, dataType, shape }));
+  if (shape !== undefined && isSmall(shape))
+    scope.numbers.set(first, evaluatePartially({ node, inputs, numbers, dataType, shape }));
 }
 
 /** Keeps what was computed of a value, and fills its gaps with what the file declares; the first definition stands. */
@@ -146,16 +149,6 @@ function clean({ dataType, shape }: ValueType): ValueType {
 
 function isDim(dim: Dim): boolean {
   return typeof dim !== 'number' || (Number.isSafeInteger(dim) && dim >= 0);
-}
-
-function isSmall(shape: Shape): shape is readonly number[] {
-  if (shape === undefined) return false;
-  let count = 1;
-  for (const dim of shape) {
-    if (typeof dim !== 'number') return false;
-    count *= dim;
-  }
-  return count <= ENTRY_LIMIT;
 }
 
 function typeOf(value: ValueId, scope: Scope): ValueType {

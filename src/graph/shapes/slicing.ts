@@ -123,7 +123,7 @@ export function slicedDim(size: Dim, start: Dim, end: Dim, step: Dim): Dim {
   return Math.max(0, Math.ceil((to - from) / step));
 }
 
-/** Start and end of a slice as places in the axis, as Python and ONNX clamp them. */
+/** Start and end of a slice as places in the axis, as ONNX clamps them. */
 export function sliceBounds(
   size: number,
   start: number,
@@ -133,7 +133,8 @@ export function sliceBounds(
   const place = (index: number): number => (index < 0 ? index + size : index);
   const [low, high] = step > 0 ? [0, size] : [-1, size - 1];
   const clamp = (index: number): number => Math.min(Math.max(index, low), high);
-  return { from: Math.max(0, clamp(place(start))), to: clamp(place(end)) };
+  // Python begins nowhere where a step backwards starts before the first entry; ONNX begins there.
+  return size === 0 ? { from: 0, to: 0 } : { from: Math.max(0, clamp(place(start))), to: clamp(place(end)) };
 }
 
 const pad: Rule = (node, inputs, context) => {
