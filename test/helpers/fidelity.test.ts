@@ -102,6 +102,16 @@ describe('compareEdited', () => {
     expect(account.inserted[0]?.behind).toBe(5);
   });
 
+  it('counts the nodes of a graph in two pieces through', () => {
+    const options = { splitAt: 3 };
+    const renamed = withGraph(NET, ({ nodes }) => ({
+      nodes: nodes.map((node) => (node.opType === 'Add' ? { ...node, input: ['scaled', 'stem'] } : node)),
+    }));
+    const account = compareEdited(writeModel(w, NET.model, options), writeModel(w, renamed.model, options));
+    expect(account.changed).toEqual([]);
+    expect(account.redirected).toEqual([{ node: 'graph.node[5]', index: 0, from: 'branch', to: 'scaled' }]);
+  });
+
   it('lists an output that was renamed', () => {
     const renamed = withGraph(NET, ({ nodes }) => ({
       nodes: nodes.map((node) => (node.output[0] === 'branch' ? { ...node, output: ['features'] } : node)),

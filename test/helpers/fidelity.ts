@@ -47,20 +47,35 @@ interface Account {
   redirected: Renaming[];
   renamed: Renaming[];
   changed: string[];
+  /** Fields of the graph met so far, by number: its pieces count as one. */
+  readonly inGraph: Map<number, number>;
 }
+
+const newAccount = (): Account => ({
+  inserted: [],
+  redirected: [],
+  renamed: [],
+  changed: [],
+  inGraph: new Map(),
+});
 
 /** Compares a file with what an edit made of it. */
 export function compareEdited(before: Uint8Array, after: Uint8Array): FidelityAccount {
-  const account: Account = { inserted: [], redirected: [], renamed: [], changed: [] };
+  const account = newAccount();
   let edited: readonly ProtoField[];
   try {
     edited = parseModel(after);
   } catch (error) {
-    account.changed.push(`the edited file cannot be parsed: ${String(error)}`);
-    return account;
+    return {
+      inserted: [],
+      redirected: [],
+      renamed: [],
+      changed: [`the edited file cannot be parsed: ${String(error)}`],
+    };
   }
   alignFields(parseModel(before), edited, 'model', account);
-  return account;
+  const { inserted, redirected, renamed, changed } = account;
+  return { inserted, redirected, renamed, changed };
 }
 
 const INSERTABLE: Readonly<Record<string, InsertedKind>> = {
@@ -79,7 +94,7 @@ function alignFields(
   // Contents that come later tell an insertion from an edit where both would do.
   const later = new Map<string, number>();
   for (const [at, field] of after.entries()) later.set(key(field), at);
-  const counts = new Map<number, number>();
+  const counts = where === 'graph' ? account.inGraph : new Map<number, number>();
   let next = 0;
   for (const [at, field] of after.entries()) {
     const original = before[next];
@@ -112,15 +127,17 @@ function matches(
   comesLater: boolean,
   account: Account,
 ): boolean {
-  if (same(original.raw, field.raw)) return true;
+  const isGraph = where === 'model' && original.message === 'graph';
+  // An equal piece of the graph is walked all the same, so that its nodes are counted.
+  if (same(original.raw, field.raw) && !isGraph) return true;
   if (!same(original.tag, field.tag) || original.wireType !== 2) return false;
-  if (where === 'model' && original.message === 'graph') {
+  if (isGraph) {
     checkPrefix(original, field, 'model.graph', account);
     alignFields(original.children, field.children, 'graph', account);
     return true;
   }
   if (where !== 'graph' || original.message !== 'node' || comesLater) return false;
-  const trial: Account = { inserted: [], redirected: [], renamed: [], changed: [] };
+  const trial = newAccount();
   if (!compareInside(original, field, `graph.node[${index}]`, trial)) return false;
   account.redirected.push(...trial.redirected);
   account.renamed.push(...trial.renamed);
