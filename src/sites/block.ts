@@ -54,6 +54,17 @@ export function existingGate(
   return { node: gate.node, value: gate.inputs[0] ?? '', kind, channels };
 }
 
+/** All uses of a value, for blocks that are scaled as a whole. */
+export function allUses(reading: Reading, value: ValueId): readonly Use[] {
+  return reading.view.uses.get(value) ?? [];
+}
+
+/** The first node that reads a value; its producer, where only the graph gives it out. */
+export function firstReader(reading: Reading, value: ValueId): NodeId {
+  for (const use of allUses(reading, value)) if (use.kind !== 'output') return use.node;
+  return reading.view.producers.get(value)?.node ?? 0;
+}
+
 /** The uses of a value by one node: an Add of a value to itself has two. */
 export function usesBy(reading: Reading, value: ValueId, node: NodeId): readonly Use[] {
   return (reading.view.uses.get(value) ?? []).filter((use) => use.kind === 'input' && use.node === node);

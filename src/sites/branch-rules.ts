@@ -100,11 +100,18 @@ function refuseNested({ joins, join }: Join, steps: readonly Step[]): Refusal | 
   };
 }
 
-/** A branch may go down and come back up only if it is a block of this resolution: it starts with a convolution in it. */
+/**
+ * A branch may go down and come back up only if it is a block of this resolution: it starts with a convolution in it, goes
+ * down by pooling, and the skip is bare. The inside of an encoder and decoder starts by going down, or goes down by
+ * convolutions.
+ */
 function refuseClimb({ reading, residual, skips }: Join, steps: readonly Step[]): Refusal | undefined {
   if (!steps.some(({ role }) => role === 'upsample')) return undefined;
   const plain = skips.every(({ convolutions, pools }) => convolutions.length === 0 && pools === 0);
-  const leaves = steps.some((step) => changesResolution(step) && startsAtFork(reading, residual, step));
+  const leaves = steps.some(
+    (step) =>
+      changesResolution(step) && (step.convolution !== undefined || startsAtFork(reading, residual, step)),
+  );
   if (plain && !leaves) return undefined;
   return {
     reason: 'merges-resolutions',
@@ -131,8 +138,9 @@ function startsAtFork(reading: Reading, { steps, sources }: Branch, from: Step):
   return false;
 }
 
-function refuseWholeNetwork({ reading, source }: Join): Refusal | undefined {
+function refuseWholeNetwork({ reading, source, skips }: Join): Refusal | undefined {
   if (reading.view.producers.has(source)) return undefined;
+  if (skips.some(({ convolutions }) => convolutions.length > 0)) return undefined;
   const channels = channelsOf(reading, source);
   if (channels === undefined || channels > IMAGE_CHANNELS) return undefined;
   return { reason: 'long-skip', detail: "adds the network's own input: a skip over the whole network" };

@@ -11,6 +11,7 @@ export interface Convolution {
   /** Sizes of the kernel; empty for a matrix product, nothing where they cannot be told. */
   readonly kernel: readonly number[] | undefined;
   readonly strides: readonly number[];
+  readonly dilated: boolean;
   readonly group: number;
   readonly inChannels: number | undefined;
   readonly outChannels: number | undefined;
@@ -106,6 +107,7 @@ function readSliding(
     data,
     kernel,
     strides,
+    dilated: (node.attribute.get('dilations')?.ints ?? []).some((dilation) => dilation > 1),
     group,
     inChannels,
     outChannels,
@@ -141,6 +143,7 @@ function readProduct(
     data,
     kernel: [],
     strides: [],
+    dilated: false,
     group: 1,
     inChannels: turned ? columns : rows,
     outChannels: turned ? rows : columns,

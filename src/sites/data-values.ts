@@ -1,4 +1,5 @@
 import { capturedValues } from '../graph/captures.ts';
+import { scalarOf } from '../graph/constants.ts';
 import type { GraphView, NodeId, ValueId } from '../graph/view.ts';
 
 /** Operators whose result depends on sizes alone, whatever they read. */
@@ -18,6 +19,9 @@ export function dataValuesOf(view: GraphView, order: readonly NodeId[]): Readonl
   for (const node of order) {
     const proto = view.nodes[node];
     if (proto === undefined || SIZE_OPERATORS.has(proto.opType)) continue;
+    // Zeros in the shape of something fill up channels.
+    if (proto.opType === 'Mul' && proto.input.some((value) => !carries(value) && scalarOf(view, value) === 0))
+      continue;
     if (!proto.input.some(carries) && ![...capturedValues(proto)].some(carries)) continue;
     const outputs = proto.opType === 'DynamicQuantizeLinear' ? proto.output.slice(0, 1) : proto.output;
     for (const value of outputs) if (value !== '') data.add(value);

@@ -1,16 +1,146 @@
+import { constantOf } from '../graph/constants.ts';
 import type { NodeId } from '../graph/view.ts';
 import { type Block, reject } from './block.ts';
-import { protoOf, type Reading } from './reading.ts';
-import type { Rejection } from './site.ts';
+import { joinsChannels } from './inception.ts';
+import { CONCATS, PRODUCTS, SUMS } from './operators.ts';
+import {
+  channelsOf,
+  dataInputsOf,
+  firstBehind,
+  outermost,
+  outputOf,
+  protoOf,
+  type Reading,
+  stepBehind,
+} from './reading.ts';
+import type { Rejection, RejectionReason } from './site.ts';
+import type { Step, StepRole } from './step.ts';
 
-/** Says of every merge and every depthwise convolution that nobody has accounted for what it is. */
-export function explainRest(reading: Reading, taken: ReadonlyMap<NodeId, Block>): readonly Rejection[] {
+type Why = readonly [reason: RejectionReason, detail: string];
+
+/** Between an upsampling and the merge of its result. */
+const ON_THE_WAY: ReadonlySet<StepRole> = new Set([
+  'convolution',
+  'activation',
+  'norm',
+  'affine',
+  'pass',
+  'transpose',
+  'layout',
+]);
+
+/** Says of every merge and every depthwise convolution that no finder has accounted for what it is. */
+export function explainRest(
+  reading: Reading,
+  taken: ReadonlyMap<NodeId, Block>,
+  explained: ReadonlyMap<NodeId, Rejection>,
+): readonly Rejection[] {
   const rejections: Rejection[] = [];
   for (const node of reading.order) {
-    void taken;
-    void node;
-    void protoOf;
-    void reject;
+    if (explained.has(node)) continue;
+    const why = explain(reading, node, taken.get(node));
+    if (why !== undefined) rejections.push(reject(reading, node, ...why));
   }
   return rejections;
+}
+
+function explain(reading: Reading, node: NodeId, block: Block | undefined): Why | undefined {
+  const proto = protoOf(reading, node);
+  const inputs = dataInputsOf(reading, node);
+  if (inputs.length === 0) return undefined;
+  if (SUMS.has(proto.opType) && inputs.length === 1 && proto.input.length > 1)
+    return explainConstant(reading, node);
+  const own = reading.steps.get(node);
+  const outer = outermost(reading, node);
+  const merges = inputs.length > 1 && [SUMS, PRODUCTS, CONCATS].some((group) => group.has(proto.opType));
+  const depthwise = own?.convolution?.depthwise === true;
+  if (!merges && !depthwise) return undefined;
+  if (outer !== undefined && outer.nodes.length > 1) {
+    const inComposite = explainComposite(outer, node);
+    if (inComposite !== undefined) return inComposite;
+  }
+  if (block !== undefined) return undefined;
+  if (depthwise) return explainDepthwise(reading, node);
+  if (own === undefined) return undefined;
+  return proto.opType.endsWith('Concat') ? explainConcat(reading, own) : explainProduct(reading, own);
+}
+
+function explainConstant(reading: Reading, node: NodeId): Why {
+  const [data = ''] = dataInputsOf(reading, node);
+  const behind = stepBehind(reading, data);
+  const added = protoOf(reading, node).input.find((value) => value !== data) ?? '';
+  const count = constantOf(reading.view, added)?.dims.reduce((product, dim) => product * dim, 1) ?? 1;
+  // A bias has a number for each channel; one for all is arithmetic.
+  return behind?.convolution === undefined || (count === 1 && channelsOf(reading, data) !== 1)
+    ? ['constant-operand', 'adds a constant: a shift, no second branch']
+    : ['bias', 'adds the bias of the convolution or matrix product before it'];
+}
+
+function explainComposite({ role, node: end }: Step, node: NodeId): Why | undefined {
+  switch (role) {
+    case 'activation':
+      return [
+        'activation-arithmetic',
+        'part of an activation that is spelt out: it joins a value with a function of itself',
+      ];
+    case 'norm':
+      return ['no-convolution', 'part of a normalization that is spelt out: no weights lie on its branches'];
+    case 'gate':
+      return node === end
+        ? ['has-gate', 'scales the channels of its features: the network has a channel gate here']
+        : ['part-of-gate', 'part of the computation of a channel gate'];
+    default:
+      return undefined;
+  }
+}
+
+function explainDepthwise(reading: Reading, node: NodeId): Why {
+  const step = reading.steps.get(node);
+  const value = step === undefined ? '' : outputOf(reading, step);
+  if (!reading.reachesWeights.has(value)) {
+    return ['decoding', "a depthwise convolution that gives the network's predictions"];
+  }
+  if (reading.hasAttention.present) {
+    return ['position-embedding', 'a depthwise convolution by itself between the layers of a transformer'];
+  }
+  return [
+    'no-project',
+    'a depthwise convolution that no 1x1 convolution of its own follows with an activation between or behind them',
+  ];
+}
+
+function explainConcat(reading: Reading, step: Step): Why {
+  if (!joinsChannels(reading, step)) {
+    return [
+      'merges-branches',
+      'joins along an axis that is not the channels: positions, tokens, predictions or scales',
+    ];
+  }
+  if (!reading.reachesWeights.has(outputOf(reading, step))) {
+    return ['decoding', "joins the network's predictions: nothing is computed behind it"];
+  }
+  if (climbs(reading, step)) {
+    return [
+      'merges-resolutions',
+      'joins maps of different resolutions, one of them upsampled: a pyramid or a decoder',
+    ];
+  }
+  return [
+    'merges-branches',
+    'joins branches of which one passes its input on or is a slice of it, or that share their layers: no Inception module',
+  ];
+}
+
+function explainProduct(reading: Reading, step: Step): Why {
+  if (climbs(reading, step)) {
+    return [
+      'merges-resolutions',
+      'multiplies maps of different resolutions: a gate between the levels of a pyramid',
+    ];
+  }
+  return ['merges-branches', 'multiplies two branches position by position: neither is a skip of the other'];
+}
+
+function climbs(reading: Reading, step: Step): boolean {
+  return step.inputs.some((value) => firstBehind(reading, value, ON_THE_WAY)?.role === 'upsample');
 }

@@ -1,12 +1,19 @@
 import type { ValueTypes } from '../graph/types.ts';
-import type { GraphView, NodeId } from '../graph/view.ts';
+import type { GraphView, NodeId, ValueId } from '../graph/view.ts';
 import { type Block, type Context, existingGate, type Found } from './block.ts';
+import { findDecoderStages } from './decoder.ts';
+import { findDenseLayers } from './dense.ts';
+import { findDepthwiseSeparables } from './depthwise-separable.ts';
 import { explainRest } from './explain-rest.ts';
+import { findInceptions } from './inception.ts';
 import { findLoneInvertedResiduals } from './lone-inverted-residual.ts';
 import { makeSites } from './make-sites.ts';
-import { beginReading, channelsOf, type Reading } from './reading.ts';
+import { findPlains } from './plain.ts';
+import { beginReading, channelsOf, type Reading, stepsAfter } from './reading.ts';
 import { findResiduals } from './residual.ts';
+import { findShuffles } from './shuffle.ts';
 import type { ExistingGate, Rejection, SiteKind, SiteReport } from './site.ts';
+import type { Step } from './step.ts';
 import { readSteps } from './steps.ts';
 
 /** Which families are looked for. */
@@ -28,7 +35,16 @@ const SITE_KINDS: readonly SiteKind[] = [
 ];
 
 /** In this order: what an earlier one has made out, a later one leaves alone. */
-const FINDERS: readonly ((context: Context) => Found)[] = [findResiduals, findLoneInvertedResiduals];
+const FINDERS: readonly ((context: Context) => Found)[] = [
+  findResiduals,
+  findShuffles,
+  findInceptions,
+  findDenseLayers,
+  findLoneInvertedResiduals,
+  findDepthwiseSeparables,
+  findDecoderStages,
+  findPlains,
+];
 
 /**
  * Finds where blocks of channel attention belong in a graph, and says of everything that looks alike why it is none.
@@ -54,7 +70,8 @@ export function findSites(view: GraphView, types: ValueTypes, options: SiteOptio
   };
   for (const find of FINDERS) {
     const found = find({ reading, taken, asked });
-    for (const block of found.blocks) {
+    for (const made of found.blocks) {
+      const block = made.gate === undefined ? { ...made, gate: gateOn(reading, made.value) } : made;
       blocks.push(block);
       for (const node of block.nodes) if (!taken.has(node)) taken.set(node, block);
     }
@@ -62,12 +79,17 @@ export function findSites(view: GraphView, types: ValueTypes, options: SiteOptio
   }
   const made = makeSites(reading, blocks, (block) => kinds === 'auto' || asked.has(block.kind));
   made.rejections.forEach(note);
-  explainRest(reading, taken).forEach(note);
+  explainRest(reading, taken, rejections).forEach(note);
   return {
     sites: made.sites,
     rejections: [...rejections.values()].sort((a, b) => a.node - b.node),
     existing: gatesOf(reading, blocks),
   };
+}
+
+/** A gate that already scales a value. */
+function gateOn(reading: Reading, value: ValueId): Step | undefined {
+  return stepsAfter(reading, value).find(({ role, inputs }) => role === 'gate' && inputs.includes(value));
 }
 
 function gatesOf(reading: Reading, blocks: readonly Block[]): readonly ExistingGate[] {

@@ -52,7 +52,7 @@ export function readInvertedResidual(
   stop: Stop = () => false,
 ): InvertedResidual | undefined {
   const { convolution } = project;
-  if (convolution === undefined || !convolution.pointwise || convolution.fusedActivation) return undefined;
+  if (convolution === undefined || !convolution.pointwise) return undefined;
   const [data] = project.inputs;
   if (data === undefined || stop(data)) return undefined;
   const tail = chainBack(reading, data, stop);

@@ -1,13 +1,10 @@
 import type { NodeId } from '../graph/view.ts';
 import { type Block, type Context, type Found, reject, usesBy } from './block.ts';
+import { endsAsItIs, isLinear } from './forward.ts';
 import { type InvertedResidual, readInvertedResidual } from './inverted-residual.ts';
-import { outputOf, type Reading, stepsAfter, usesOf } from './reading.ts';
+import { outputOf, type Reading } from './reading.ts';
 import { nodesOf } from './region.ts';
 import type { Rejection } from './site.ts';
-import { LOOKED_THROUGH, type Step } from './step.ts';
-
-/** More readers than a value inside a block has. */
-const READER_LIMIT = 64;
 
 /** Finds inverted residuals without an Add around them: those that change the resolution or the number of channels. */
 export function findLoneInvertedResiduals({ reading, taken }: Context): Found {
@@ -18,7 +15,8 @@ export function findLoneInvertedResiduals({ reading, taken }: Context): Found {
   const readers = new Map<NodeId, InvertedResidual[]>();
   for (const node of reading.order) {
     const step = reading.steps.get(node);
-    if (step?.convolution?.pointwise !== true || taken.has(node) || reading.owners.has(node)) continue;
+    if (step?.convolution?.pointwise !== true || step.convolution.fusedActivation) continue;
+    if (taken.has(node) || reading.owners.has(node)) continue;
     const found = readInvertedResidual(reading, step);
     if (found === undefined || taken.has(found.depthwise.node)) continue;
     if (!found.activated || !isLinear(reading, outputOf(reading, step))) continue;
@@ -67,23 +65,6 @@ export function findLoneInvertedResiduals({ reading, taken }: Context): Found {
   return { blocks, rejections };
 }
 
-/** Whether a value goes on without an activation: somebody reads it as it is. */
-export function isLinear(reading: Reading, value: string): boolean {
-  const waiting = [value];
-  const seen = new Set<Step>();
-  for (let at = waiting.pop(); at !== undefined && seen.size < READER_LIMIT; at = waiting.pop()) {
-    const uses = usesOf(reading, at);
-    if (uses.length === 0 || uses.some(({ kind }) => kind !== 'input')) return true;
-    for (const step of stepsAfter(reading, at)) {
-      if (step.role === 'activation' || seen.has(step)) continue;
-      if (!LOOKED_THROUGH.has(step.role)) return true;
-      seen.add(step);
-      waiting.push(outputOf(reading, step));
-    }
-  }
-  return false;
-}
-
 /** A backbone without its head ends in a projection too: it narrows what an expansion has widened. */
 function reachesWeights(reading: Reading, { project, expand }: InvertedResidual): boolean {
   const output = outputOf(reading, project);
@@ -92,18 +73,6 @@ function reachesWeights(reading: Reading, { project, expand }: InvertedResidual)
   const narrow = project.convolution?.outChannels ?? 0;
   if (wide <= (expand?.convolution?.inChannels ?? 0) || narrow >= wide) return false;
   return endsAsItIs(reading, output);
-}
-
-function endsAsItIs(reading: Reading, value: string): boolean {
-  let at = value;
-  for (let passed = 0; passed < READER_LIMIT; passed += 1) {
-    if (reading.view.outputs.has(at)) return true;
-    const [step, ...more] = stepsAfter(reading, at);
-    if (step === undefined || more.length > 0) return false;
-    if (step.role !== 'norm' && step.role !== 'affine' && step.role !== 'pass') return false;
-    at = outputOf(reading, step);
-  }
-  return false;
 }
 
 function makeBlock(reading: Reading, found: InvertedResidual): Block {

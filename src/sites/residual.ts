@@ -36,18 +36,20 @@ export function findResiduals({ reading }: Context): Found {
   const judge = (step: Step): void => {
     const tree = sumTree(reading, step);
     if (tree.operands.length > 2) {
-      const whole = judgeSum(reading, step, tree.operands, joins);
-      if ('block' in whole) {
+      const whole = judgeTree(reading, step, tree.operands, joins);
+      if (whole !== undefined && isSettled(whole)) {
         take(whole);
         for (const inner of tree.inner) {
-          joins.add(inner.node);
+          if ('block' in whole) joins.add(inner.node);
           rejections.push(
-            reject(
-              reading,
-              inner.node,
-              'part-of-other-site',
-              'adds one more operand to the sum of a residual block',
-            ),
+            'rejection' in whole
+              ? { ...whole.rejection, node: inner.node }
+              : reject(
+                  reading,
+                  inner.node,
+                  'nested',
+                  'adds some of the operands of a residual block, whose sum is further on',
+                ),
           );
         }
         return;
@@ -63,6 +65,34 @@ export function findResiduals({ reading }: Context): Found {
     judge(step);
   }
   return { blocks, rejections };
+}
+
+/** Branches of one value of which several compute are no block, and no two of them are one either. */
+function isSettled(verdict: Verdict): boolean {
+  return 'block' in verdict || verdict.rejection.reason === 'merges-branches';
+}
+
+/**
+ * Judges several operands of one value together, as a Sum: RepVGG's three branches and the like.
+ *
+ * Where the last Add adds nothing but the identity, what it is added to is the residual branch; else the one operand that
+ * is no skip is. Gives nothing where the operands do not start from one value.
+ */
+function judgeTree(
+  reading: Reading,
+  step: Step,
+  operands: readonly ValueId[],
+  joins: ReadonlySet<NodeId>,
+): Verdict | undefined {
+  const fork = operands.length > OPERAND_LIMIT ? undefined : forkOf(reading, operands);
+  if (fork === undefined) return undefined;
+  const branches = operands.map((operand) => branchOf(reading, operand, fork));
+  if (!branches.every((branch) => branch !== undefined)) return undefined;
+  const sources = new Set(branches.flatMap((branch) => [...branch.sources]));
+  if (sources.size !== 1) return undefined;
+  const identities = branches.filter((branch) => readSkip(reading, branch)?.convolutions.length === 0);
+  const last = step.inputs.some((value) => identities.some(({ operand }) => operand === value));
+  return judgeSum(reading, step, identities.length === 1 && last ? step.inputs : operands, joins);
 }
 
 /** The operands of an Add of Adds that nothing else reads. */
@@ -112,15 +142,10 @@ function judgeSum(
   const sources = new Set(branches.flatMap((branch) => [...branch.sources]));
   const [source] = sources;
   if (source === undefined || sources.size > 1) {
-    return fork === undefined || fork < 0
-      ? no(
-          'no-fork',
-          'its operands come from different inputs of the network: they are no branches of one value',
-        )
-      : no(
-          'merges-branches',
-          'adds values that come from different parts of a split: neither is a skip of the other',
-        );
+    return no(
+      'no-fork',
+      'its operands have no value in common that both start from: different inputs, or parts of a split',
+    );
   }
   const chosen = chooseResidual(reading, branches);
   if ('detail' in chosen) return no(chosen.reason, chosen.detail);

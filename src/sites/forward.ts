@@ -1,0 +1,58 @@
+import type { ValueId } from '../graph/view.ts';
+import { outputOf, type Reading, stepsAfter, usesOf } from './reading.ts';
+import { LOOKED_THROUGH, type Step } from './step.ts';
+
+/** More readers than a value inside a block has. */
+const READER_LIMIT = 64;
+
+/** Whether a value goes on without an activation: somebody reads it as it is. */
+export function isLinear(reading: Reading, value: ValueId): boolean {
+  const waiting = [value];
+  const seen = new Set<Step>();
+  for (let at = waiting.pop(); at !== undefined && seen.size < READER_LIMIT; at = waiting.pop()) {
+    const uses = usesOf(reading, at);
+    if (uses.length === 0 || uses.some(({ kind }) => kind !== 'input')) return true;
+    for (const step of stepsAfter(reading, at)) {
+      if (step.role === 'activation' || seen.has(step)) continue;
+      if (!LOOKED_THROUGH.has(step.role)) return true;
+      seen.add(step);
+      waiting.push(outputOf(reading, step));
+    }
+  }
+  return false;
+}
+
+/** The value behind the activation of a convolution, and the steps up to it; the convolution's own where it is fused. */
+export function activatedOutput(
+  reading: Reading,
+  convolution: Step,
+): { readonly value: ValueId; readonly steps: readonly Step[] } | undefined {
+  let value = outputOf(reading, convolution);
+  if (convolution.convolution?.fusedActivation === true) return { value, steps: [] };
+  const steps: Step[] = [];
+  while (steps.length < READER_LIMIT) {
+    const readers = stepsAfter(reading, value);
+    const activation = readers.find(({ role }) => role === 'activation');
+    const [next, ...more] = readers;
+    const step = activation ?? (more.length === 0 ? next : undefined);
+    if (step === undefined) return undefined;
+    steps.push(step);
+    value = outputOf(reading, step);
+    if (step === activation) return { value, steps };
+    if (!LOOKED_THROUGH.has(step.role)) return undefined;
+  }
+  return undefined;
+}
+
+/** Whether nothing but norms and the like lies between a value and an output of the graph. */
+export function endsAsItIs(reading: Reading, value: ValueId): boolean {
+  let at = value;
+  for (let passed = 0; passed < READER_LIMIT; passed += 1) {
+    if (reading.view.outputs.has(at)) return true;
+    const [step, ...more] = stepsAfter(reading, at);
+    if (step === undefined || more.length > 0) return false;
+    if (step.role !== 'norm' && step.role !== 'affine' && step.role !== 'pass') return false;
+    at = outputOf(reading, step);
+  }
+  return false;
+}

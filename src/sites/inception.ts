@@ -1,0 +1,128 @@
+import { allUses, type Block, type Context, type Found, firstReader, reject } from './block.ts';
+import {
+  areDisjoint,
+  convolutionsOf,
+  isClosed,
+  type Module,
+  reachOf,
+  readModule,
+} from './module-branches.ts';
+import { isGlobalPool } from './pooling.ts';
+import { channelAxisOf, channelsOf, firstBehind, outputOf, protoOf, type Reading } from './reading.ts';
+import { type Branch, nodesOf } from './region.ts';
+import type { Rejection, SiteKind } from './site.ts';
+import type { Step, StepRole } from './step.ts';
+
+/** Modules of the literature have 2 to 6 branches. */
+const BRANCH_LIMIT = 16;
+
+const BEFORE_SQUEEZE: ReadonlySet<StepRole> = new Set(['activation', 'norm', 'affine', 'pass']);
+
+/** Finds Inception modules and SqueezeNet's fire modules: branches of one value that a Concat joins. */
+export function findInceptions({ reading, taken }: Context): Found {
+  const blocks: Block[] = [];
+  const rejections: Rejection[] = [];
+  for (const node of reading.order) {
+    const step = reading.steps.get(node);
+    if (step?.role !== 'concat' || taken.has(node) || reading.owners.has(node)) continue;
+    if (step.inputs.length > BRANCH_LIMIT || !joinsChannels(reading, step)) continue;
+    const module = readModule(reading, step);
+    if (
+      module === undefined ||
+      module.branches.some(({ steps }) => [...steps].some((inner) => taken.has(inner.node)))
+    ) {
+      continue;
+    }
+    const kind = kindOf(reading, step, module);
+    if (kind === undefined) continue;
+    const value = outputOf(reading, step);
+    if (!reading.reachesWeights.has(value)) {
+      rejections.push(
+        reject(reading, node, 'decoding', "joins the network's predictions: nothing is computed behind it"),
+      );
+      continue;
+    }
+    blocks.push({
+      kind,
+      variant: kind === 'fire' ? 'fire' : module.branches.some(hasStride) ? 'reduction' : 'module',
+      value,
+      uses: allUses(reading, value),
+      reader: firstReader(reading, value),
+      anchor: node,
+      nodes: nodesOf([step, ...module.branches.flatMap(({ steps }) => [...steps])]),
+      around: { input: module.source, output: value, skip: undefined },
+      gate: undefined,
+      project: undefined,
+      expand: undefined,
+    });
+  }
+  return { blocks, rejections };
+}
+
+/** Whether a Concat puts channels beside channels. */
+export function joinsChannels(reading: Reading, step: Step): boolean {
+  const axis = protoOf(reading, step.node).attribute.get('axis')?.i ?? 1;
+  const value = outputOf(reading, step);
+  const rank = reading.types.get(value)?.shape?.length;
+  const channels = channelAxisOf(reading, value);
+  if (rank === undefined) return axis === channels;
+  return rank >= 3 && (axis < 0 ? axis + rank : axis) === channels;
+}
+
+function kindOf(reading: Reading, join: Step, { source, branches }: Module): SiteKind | undefined {
+  if (branches.some(({ operand }) => operand === source)) return undefined;
+  if (!areDisjoint(branches) || !isClosed(reading, join, branches)) return undefined;
+  if (!branches.every((branch) => computes(reading, branch))) return undefined;
+  const weighted = branches.filter((branch) => convolutionsOf(branch).length > 0);
+  const [first, second] = weighted;
+  if (first === undefined || second === undefined) return undefined;
+  if (branches.length === 2) {
+    if (isFire(reading, join, source, branches)) return 'fire';
+    // A 1x1 convolution beside a branch is a partial shortcut (CSP), no module.
+    if (!branches.every((branch) => reachOf(branch) > 1)) return undefined;
+  }
+  const forms = new Set(weighted.map((branch) => `${convolutionsOf(branch).length}:${reachOf(branch)}`));
+  const pools = branches.some(({ steps }) => [...steps].some(({ role }) => role === 'pool'));
+  return forms.size > 1 || pools ? 'inception' : undefined;
+}
+
+/** A branch computes something in the map's own resolution; dilation makes it a pyramid of receptive fields. */
+function computes(reading: Reading, { steps }: Branch): boolean {
+  let works = false;
+  for (const step of steps) {
+    switch (step.role) {
+      case 'convolution':
+        if (step.convolution?.dilated === true || step.convolution?.form === 'matmul') return false;
+        works = true;
+        break;
+      case 'pool':
+        if (isGlobalPool(reading, step)) return false;
+        works = true;
+        break;
+      case 'upsample':
+      case 'attention':
+      case 'recurrent':
+      case 'sum':
+      case 'product':
+      case 'other':
+        return false;
+      default:
+        break;
+    }
+  }
+  return works;
+}
+
+/** A squeezing 1x1 convolution, then 1x1 and 3x3 side by side. */
+function isFire(reading: Reading, join: Step, source: string, branches: readonly Branch[]): boolean {
+  const single = branches.every((branch) => convolutionsOf(branch).length === 1);
+  const reaches = branches.map(reachOf).sort((a, b) => a - b);
+  if (!single || reaches[0] !== 1 || (reaches[1] ?? 0) === 1) return false;
+  const squeeze = firstBehind(reading, source, BEFORE_SQUEEZE)?.convolution;
+  const out = channelsOf(reading, outputOf(reading, join));
+  return squeeze?.pointwise === true && (squeeze.outChannels ?? 0) < (out ?? Number.POSITIVE_INFINITY);
+}
+
+function hasStride({ steps }: Branch): boolean {
+  return [...steps].some(({ convolution }) => convolution?.strides.some((stride) => stride > 1) === true);
+}

@@ -1,0 +1,61 @@
+import type { ValueId } from '../graph/view.ts';
+import { kernelSize } from './convolution.ts';
+import { outputOf, type Reading, usesOf } from './reading.ts';
+import { type Branch, branchOf, forkOf } from './region.ts';
+import type { Step } from './step.ts';
+
+/** The branches that a Concat joins, where all start from one value. */
+export interface Module {
+  readonly source: ValueId;
+  readonly branches: readonly Branch[];
+}
+
+/** Reads the branches of a Concat back to the one value that they start from. */
+export function readModule(reading: Reading, join: Step): Module | undefined {
+  const fork = forkOf(reading, join.inputs);
+  if (fork === undefined) return undefined;
+  const branches = join.inputs.map((operand) => branchOf(reading, operand, fork));
+  if (!branches.every((branch) => branch !== undefined)) return undefined;
+  const [source, ...more] = new Set(branches.flatMap(({ sources }) => [...sources]));
+  return source === undefined || more.length > 0 ? undefined : { source, branches };
+}
+
+/** Whether no two branches share a step. */
+export function areDisjoint(branches: readonly Branch[]): boolean {
+  const seen = new Set<Step>();
+  for (const { steps } of branches) {
+    for (const step of steps) {
+      if (seen.has(step)) return false;
+      seen.add(step);
+    }
+  }
+  return true;
+}
+
+/** Whether nothing inside is read from outside: the join is the only way out. */
+export function isClosed(reading: Reading, join: Step, branches: readonly Branch[]): boolean {
+  const inside = new Set([
+    join.node,
+    ...branches.flatMap(({ steps }) => [...steps].flatMap(({ nodes }) => nodes)),
+  ]);
+  return branches.every(({ steps }) =>
+    [...steps].every((step) =>
+      usesOf(reading, outputOf(reading, step)).every((use) => use.kind === 'input' && inside.has(use.node)),
+    ),
+  );
+}
+
+/** The convolutions over positions of a branch. */
+export function convolutionsOf({ steps }: Branch): readonly Step[] {
+  return [...steps].filter(({ convolution }) => convolution?.form === 'conv');
+}
+
+/** The largest kernel of a branch. */
+export function reachOf(branch: Branch): number {
+  return Math.max(
+    1,
+    ...convolutionsOf(branch).map(({ convolution }) =>
+      convolution === undefined ? 1 : kernelSize(convolution),
+    ),
+  );
+}

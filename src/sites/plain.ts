@@ -1,0 +1,66 @@
+import { bodiesOf } from '../graph/captures.ts';
+import { allUses, type Block, type Context, type Found, firstReader } from './block.ts';
+import { kernelSize } from './convolution.ts';
+import { activatedOutput } from './forward.ts';
+import { RECURRENT } from './operators.ts';
+import type { Reading } from './reading.ts';
+import { nodesOf } from './region.ts';
+
+/** One layer alone is no network of plain convolutions. */
+const FEWEST = 2;
+
+/**
+ * Finds plain convolutions with an activation, as VGG has them. The value is the one behind the activation.
+ *
+ * Taken when asked for, or when the network has nothing else: then only outside of decoders, and never where attention or
+ * recurrent layers do the work.
+ */
+export function findPlains({ reading, taken, asked }: Context): Found {
+  const wanted = asked.has('plain');
+  if (!wanted && (taken.size > 0 || hasOther(reading))) return { blocks: [], rejections: [] };
+  const raised = wanted ? new Set<string>() : valuesBehindUpsampling(reading);
+  const blocks: Block[] = [];
+  for (const node of reading.order) {
+    const step = reading.steps.get(node);
+    const convolution = step?.convolution;
+    if (step === undefined || convolution?.form !== 'conv' || convolution.depthwise) continue;
+    if (taken.has(node) || reading.owners.has(node) || kernelSize(convolution) === 1) continue;
+    const end = activatedOutput(reading, step);
+    if (end === undefined || raised.has(end.value) || !reading.reachesWeights.has(end.value)) continue;
+    blocks.push({
+      kind: 'plain',
+      variant: 'conv',
+      value: end.value,
+      uses: allUses(reading, end.value),
+      reader: firstReader(reading, end.value),
+      anchor: node,
+      nodes: nodesOf([step, ...end.steps]),
+      around: { input: convolution.data, output: end.value, skip: undefined },
+      gate: undefined,
+      project: undefined,
+      expand: undefined,
+    });
+  }
+  return { blocks: wanted || blocks.length >= FEWEST ? blocks : [], rejections: [] };
+}
+
+/** Gates, attention or recurrent layers, in bodies too. */
+function hasOther(reading: Reading): boolean {
+  for (const { role } of reading.steps.values()) {
+    if (role === 'gate' || role === 'attention' || role === 'recurrent') return true;
+  }
+  return reading.view.nodes.some((node) =>
+    bodiesOf(node).some((body) => body.node.some(({ opType }) => RECURRENT.has(opType))),
+  );
+}
+
+function valuesBehindUpsampling(reading: Reading): ReadonlySet<string> {
+  const raised = new Set<string>();
+  for (const node of reading.order) {
+    const step = reading.steps.get(node);
+    if (step === undefined || (step.role !== 'upsample' && !step.inputs.some((value) => raised.has(value))))
+      continue;
+    for (const value of reading.view.nodes[node]?.output ?? []) raised.add(value);
+  }
+  return raised;
+}
