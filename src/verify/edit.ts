@@ -123,9 +123,17 @@ function checkTap(
   block: BlockDefinition,
 ): Finding[] {
   const tapped = `${recorded.id}: value "${formatName(recorded.value)}"`;
-  const candidates = sites.filter(({ value }) => value === recorded.value);
+  const candidates = sites.filter(
+    ({ value, kind }) => value === recorded.value && kind === recorded.site.kind,
+  );
   if (candidates.length === 0) {
-    return [fail('not-a-site', `${tapped} is no site of the original: no block belongs there`, recorded.id)];
+    return [
+      fail(
+        'not-a-site',
+        `${tapped} is no ${recorded.site.kind} site of the original: no block belongs there`,
+        recorded.id,
+      ),
+    ];
   }
   const { scaled, findings } = findRecordedBlock(after, recorded, block);
   if (findings.length > 0)
