@@ -1,0 +1,3 @@
+import { testDamage } from './damaged.ts';
+
+testDamage(20);
