@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest';
+import type { WeightSpec } from '../../src/blocks/block.ts';
+import { checkInit, drawWeight, INIT_NAMES, NEUTRAL, RECIPES } from '../../src/blocks/initializers.ts';
+import { se } from '../../src/blocks/se.ts';
+import { blockSite, seOptions } from '../helpers/block-site.ts';
+import { errorOf } from '../helpers/error-of.ts';
+
+const SITE = blockSite({ channels: 512 });
+const LAST = blockSite({ channels: 512, channelAxis: 3 });
+
+function draw(name: string, init: string, given = {}, site = SITE, seed = 3, label = '4_1'): Float64Array {
+  const options = seOptions(site, { reducedChannels: 128, ...given }, init);
+  const weight = se.weights(site, options).find((spec: WeightSpec) => spec.name === name);
+  if (weight === undefined) throw new Error(`there is no weight "${name}"`);
+  return drawWeight(se, options, weight, init, seed, label);
+}
+
+function variance(numbers: Float64Array): number {
+  return numbers.reduce((sum, x) => sum + x * x, 0) / numbers.length;
+}
+
+/** 65,536 numbers: the relative standard error of a variance is under sqrt(2/65536) = 0.6 %. */
+const WITHIN = 0.02;
+
+function expectUniform(numbers: Float64Array, bound: number): void {
+  const largest = numbers.reduce((most, x) => Math.max(most, Math.abs(x)), 0);
+  expect(largest).toBeLessThanOrEqual(bound);
+  expect(largest).toBeGreaterThan(bound * 0.98);
+  expect(Math.abs(variance(numbers) / (bound ** 2 / 3) - 1)).toBeLessThan(
+    numbers.length > 1000 ? WITHIN : 0.2,
+  );
+}
+
+describe('kaiming-uniform', () => {
+  it('is PyTorch’s default: U(±1/sqrt(fan-in)), for weights and biases', () => {
+    expectUniform(draw('reduce.weight', 'kaiming-uniform'), 1 / Math.sqrt(512));
+    expectUniform(draw('expand.weight', 'kaiming-uniform'), 1 / Math.sqrt(128));
+    expectUniform(draw('reduce.bias', 'kaiming-uniform'), 1 / Math.sqrt(512));
+    expectUniform(draw('expand.bias', 'kaiming-uniform'), 1 / Math.sqrt(128));
+  });
+});
+
+describe('kaiming-normal', () => {
+  it('is N(0, 2/fan-out), biases zero', () => {
+    expect(Math.abs(variance(draw('reduce.weight', 'kaiming-normal')) / (2 / 128) - 1)).toBeLessThan(WITHIN);
+    expect(Math.abs(variance(draw('expand.weight', 'kaiming-normal')) / (2 / 512) - 1)).toBeLessThan(WITHIN);
+    const beyond = draw('expand.weight', 'kaiming-normal').filter(
+      (x) => Math.abs(x) > 2 * Math.sqrt(2 / 512),
+    );
+    expect(Math.abs(beyond.length / 65_536 - 0.0455)).toBeLessThan(0.004);
+    expect(draw('reduce.bias', 'kaiming-normal').every((x) => x === 0)).toBe(true);
+    expect(draw('expand.bias', 'kaiming-normal').every((x) => x === 0)).toBe(true);
+  });
+});
+
+describe('xavier-uniform', () => {
+  it('is U(±sqrt(6/(fan-in + fan-out))), biases zero', () => {
+    expectUniform(draw('reduce.weight', 'xavier-uniform'), Math.sqrt(6 / 640));
+    expectUniform(draw('expand.weight', 'xavier-uniform'), Math.sqrt(6 / 640));
+    expect(draw('expand.bias', 'xavier-uniform').every((x) => x === 0)).toBe(true);
+  });
+});
+
+describe('neutral', () => {
+  it('has a zero expand layer behind a random reduce layer, which can so be trained', () => {
+    expect(draw('expand.weight', NEUTRAL).every((x) => x === 0)).toBe(true);
+    expect(draw('expand.bias', NEUTRAL).every((x) => x === 0)).toBe(true);
+    expect(draw('reduce.weight', NEUTRAL)).toEqual(draw('reduce.weight', 'kaiming-uniform'));
+    expect(draw('reduce.bias', NEUTRAL)).toEqual(draw('reduce.bias', 'kaiming-uniform'));
+  });
+
+  it('has an expand bias of 3 under a hard sigmoid', () => {
+    expect(draw('expand.weight', NEUTRAL, { gate: 'hardsigmoid' }).every((x) => x === 0)).toBe(true);
+    expect(draw('expand.bias', NEUTRAL, { gate: 'hardsigmoid' }).every((x) => x === 3)).toBe(true);
+  });
+
+  it('is refused where there is none', async () => {
+    const given = { gate: 'hardsigmoid', bias: false };
+    const error = await errorOf(() => draw('expand.weight', NEUTRAL, given));
+    expect(error.code).toBe('blocks/invalid-option');
+    expect(error.message).toContain(
+      'block "se" has no initialization that changes nothing with these options',
+    );
+    expect(error.details).toEqual({ option: 'init', value: NEUTRAL, block: 'se' });
+    expect((await errorOf(() => checkInit(se, seOptions(SITE, given), NEUTRAL))).message).toBe(error.message);
+  });
+});
+
+describe('every initialization', () => {
+  it.each(INIT_NAMES)(
+    '%s gives other numbers for another seed, site and weight, and the same for the same',
+    (init) => {
+      const numbers = draw('reduce.weight', init);
+      expect(draw('reduce.weight', init)).toEqual(numbers);
+      expect(draw('reduce.weight', init, {}, SITE, 4)).not.toEqual(numbers);
+      expect(draw('reduce.weight', init, {}, SITE, 3, '4_2')).not.toEqual(numbers);
+      expect(draw('reduce.weight', init)).not.toEqual(draw('expand.weight', init));
+      checkInit(se, seOptions(SITE, {}, init), init);
+    },
+  );
+
+  it.each(INIT_NAMES)('%s gives the same layer where channels are last, stored transposed', (init) => {
+    for (const [name, outputs, inputs] of [
+      ['reduce.weight', 128, 512],
+      ['expand.weight', 512, 128],
+    ] as const) {
+      const first = draw(name, init);
+      const last = draw(name, init, {}, LAST);
+      const turned = Float64Array.from(
+        last,
+        (_, at) => first[(at % outputs) * inputs + Math.floor(at / outputs)] ?? 0,
+      );
+      expect(last).toEqual(turned);
+    }
+    expect(draw('expand.bias', init, {}, LAST)).toEqual(draw('expand.bias', init));
+  });
+
+  it('says where it is from', () => {
+    expect(INIT_NAMES).toEqual([NEUTRAL, ...Object.keys(RECIPES)]);
+    for (const { help } of Object.values(RECIPES)) expect(help).toMatch(/U\(|N\(/);
+  });
+
+  it.each(['he', 'constructor', ''])('is refused where it is not known: "%s"', async (init) => {
+    const error = await errorOf(() => draw('reduce.weight', init));
+    expect(error.code).toBe('blocks/invalid-option');
+    expect(error.message).toBe(`unknown initialization "${init}": use one of ${INIT_NAMES.join(', ')}`);
+    expect((await errorOf(() => checkInit(se, seOptions(SITE), init))).message).toBe(error.message);
+  });
+});
