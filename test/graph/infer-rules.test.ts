@@ -168,6 +168,15 @@ describe('convolutions', () => {
       at({ strides: [2, 3], auto_pad: 'SAME_UPPER' }),
       [1, 3, 14, 21],
     ],
+    [
+      'ConvTranspose',
+      [
+        [1, 8, 7, 'W'],
+        [8, 3, 1, 1],
+      ],
+      at({ strides: [2, 1], auto_pad: 'SAME_UPPER' }),
+      [1, 3, 13, 'W'],
+    ],
   ]);
 
   it('give integers their own types', async () => {

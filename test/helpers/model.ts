@@ -42,7 +42,8 @@ export type NodeRow = readonly [
 export interface GraphSpec {
   readonly nodes: readonly NodeRow[];
   readonly inputs?: Readonly<Record<string, TypeSpec>>;
-  readonly outputs?: Readonly<Record<string, TypeSpec>>;
+  /** Declared types of what is given out; `null` declares none. */
+  readonly outputs?: Readonly<Record<string, TypeSpec | null>>;
   readonly valueInfo?: Readonly<Record<string, TypeSpec>>;
   readonly weights?: Readonly<Record<string, TensorSpec>>;
 }
@@ -126,7 +127,8 @@ function tensorProto(spec: TensorSpec): onnxProto.onnx.ITensorProto {
   };
 }
 
-function infoProto([name, spec]: [string, TypeSpec]): onnxProto.onnx.IValueInfoProto {
+function infoProto([name, spec]: [string, TypeSpec | null]): onnxProto.onnx.IValueInfoProto {
+  if (spec === null) return { name };
   const [elemType, dims] = isList(spec) ? [DataType.FLOAT, spec] : [spec.type, spec.dims];
   const shape = dims && {
     dim: dims.map((dim) => (typeof dim === 'string' ? { dimParam: dim } : { dimValue: dim ?? null })),

@@ -40,7 +40,7 @@ export function windowedDim(
   rounding: Rounding = 'floor',
 ): Dim {
   const stride = window.strides[axis] ?? 1;
-  if (window.autoPad === 'SAME_UPPER' || window.autoPad === 'SAME_LOWER') {
+  if (isSame(window)) {
     if (stride === 1) return size;
     return typeof size === 'number' ? Math.ceil(size / stride) : undefined;
   }
@@ -52,8 +52,8 @@ export function windowedDim(
   const growth = before + after - extent + 1;
   if (typeof size !== 'number') return stride === 1 && growth === 0 ? size : undefined;
   const steps = (size + growth - 1) / stride;
-  if (steps < 0) return undefined;
-  if (rounding === 'floor') return Math.floor(steps) + 1;
+  // A window larger than what it goes over gives nothing, or whatever a runtime makes of it.
+  if (rounding === 'floor') return steps < 0 ? undefined : Math.floor(steps) + 1;
   const last = Math.ceil(steps);
   // A window that would start in the padding behind the data is none (ONNX opset 22, as PyTorch has it).
   return last * stride >= size + before ? last : last + 1;
@@ -68,15 +68,18 @@ export function unwindowedDim(
   outputPadding: number,
 ): Dim {
   const stride = window.strides[axis] ?? 1;
-  if (window.autoPad === 'SAME_UPPER' || window.autoPad === 'SAME_LOWER') {
-    if (stride === 1) return size;
-    return typeof size === 'number' ? size * stride : undefined;
+  const extent = typeof kernel === 'number' ? (kernel - 1) * (window.dilations[axis] ?? 1) + 1 : Number.NaN;
+  let growth = outputPadding + extent - stride;
+  if (isSame(window)) {
+    // What is over is cut off; a window narrower than its stride leaves nothing over.
+    growth = Math.min(Number.isNaN(growth) ? 0 : growth, 0);
+  } else if (window.autoPad !== 'VALID') {
+    growth -= (window.pads[axis] ?? 0) + (window.pads[axis + window.pads.length / 2] ?? 0);
   }
-  if (typeof kernel !== 'number') return undefined;
-  const extent = (kernel - 1) * (window.dilations[axis] ?? 1) + 1;
-  const explicit = window.autoPad !== 'VALID';
-  const cut = explicit ? (window.pads[axis] ?? 0) + (window.pads[axis + window.pads.length / 2] ?? 0) : 0;
-  const growth = outputPadding + extent - stride - cut;
   if (typeof size !== 'number') return stride === 1 && growth === 0 ? size : undefined;
   return size * stride + growth;
+}
+
+function isSame({ autoPad }: Window): boolean {
+  return autoPad === 'SAME_UPPER' || autoPad === 'SAME_LOWER';
 }
