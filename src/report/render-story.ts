@@ -1,0 +1,123 @@
+import { escapeControls } from '../onnx/format-name.ts';
+import { formatBytes, formatDuration } from './format.ts';
+import {
+  type Paint,
+  renderCosts,
+  renderInput,
+  renderRejections,
+  renderSites,
+  renderStages,
+  showPath,
+} from './render-text.ts';
+import type { Report } from './report.ts';
+
+/** All that is told of an injection: the network, what went where, what it costs, and how it ended. */
+export function renderInjection(report: Report, paint: Paint, isVerbose: boolean): string[] {
+  const table = isVerbose ? renderSites(report, paint) : renderStages(report, paint);
+  const rejections = isVerbose ? renderRejections(report, paint) : [];
+  const timings = isVerbose && report.output !== null ? [timingLine(report, paint)] : [];
+  return paragraphs([
+    [renderInput(report.input)],
+    table,
+    rejections,
+    renderCosts(report, paint),
+    [...timings, ...renderStory(report, paint)],
+  ]);
+}
+
+/** All that is told of a model that is only looked at. */
+export function renderLook(report: Report, paint: Paint): string[] {
+  return paragraphs([
+    [renderInput(report.input)],
+    renderSites(report, paint),
+    renderRejections(report, paint),
+    renderCosts(report, paint),
+    [endLine(report, paint)],
+  ]);
+}
+
+/** The last lines of a run: what became of the file, what was checked, and what comes next. */
+export function renderStory(report: Report, paint: Paint): string[] {
+  const lines = [endLine(report, paint)];
+  for (const { fate, path, bytes } of report.output?.dataFiles ?? []) {
+    const where = fate === 'kept' ? 'stays where it is' : 'was copied beside the output';
+    lines.push(paint('faint', `data file "${escapeControls(path)}" (${formatBytes(bytes)}) ${where}`));
+  }
+  return [...lines, ...verdictLines(report, paint), ...nextLines(report)];
+}
+
+/** `in.onnx (13.6 MB) → out.onnx (13.9 MB), 16 SE blocks in 120 ms` */
+function endLine(report: Report, paint: Paint): string {
+  const { input, output, outcome } = report;
+  const before = `${showPath(input.path)} (${formatBytes(input.bytes)})`;
+  const copy = output === null ? '' : `; ${showOutput(report)} is the same file`;
+  switch (outcome) {
+    case 'no-site':
+      return paint('bad', `${before}: no place for a block was found, and nothing was written`);
+    case 'unchanged': {
+      const existing = report.existing.filter(({ kind }) => kind === 'se').length;
+      const why =
+        report.sites.length > 0
+          ? `none of its ${report.sites.length} sites was chosen`
+          : `nothing to do, ${existing === 1 ? 'its SE block is' : `its ${existing} SE blocks are`} there already`;
+      return `${before}: ${why}${copy}`;
+    }
+    case 'planned':
+      return `${before}: ${showBlocks(report)} would be injected, nothing was written`;
+    case 'injected':
+      return paint(
+        'good',
+        `${before} → ${showOutput(report)} (${formatBytes(output?.bytes ?? 0)}), ${showBlocks(report)} in ${formatDuration(totalMs(report))}`,
+      );
+  }
+}
+
+function verdictLines({ verification }: Report, paint: Paint): string[] {
+  if (verification === null) return [];
+  const { verdict, detail } = verification;
+  const role = verdict === 'pass' ? 'good' : verdict === 'fail' ? 'bad' : 'warning';
+  return [paint(role, `${verdict}: ${escapeControls(detail)}`)];
+}
+
+function nextLines(report: Report): string[] {
+  if (report.outcome !== 'injected') return [];
+  const block = report.sites.find((site) => site.injected)?.block ?? '';
+  const init = String(report.options['init']);
+  const state =
+    init === 'neutral'
+      ? 'Its gates start at exactly 1: the model computes what it did until they are trained.'
+      : `Its new weights are random (${init}): the model computes something else until they are trained.`;
+  return [
+    state,
+    `Next: load it into a trainer (PyTorch has onnx2torch), let at least the weights "*/${block}/*" learn, and fine-tune.`,
+  ];
+}
+
+function timingLine({ timings }: Report, paint: Paint): string {
+  const { scanMs, sitesMs, spliceMs, writeMs, syncMs } = timings;
+  const steps = { scan: scanMs, sites: sitesMs, splice: spliceMs, write: writeMs, sync: syncMs };
+  const shown = Object.entries(steps).map(([step, ms]) => `${step} ${formatDuration(ms)}`);
+  return paint('faint', shown.join(', '));
+}
+
+function showBlocks({ sites }: Report): string {
+  const planned = sites.filter((site) => site.block !== null);
+  const name = (planned[0]?.block ?? '').toUpperCase();
+  return `${planned.length} ${name} block${planned.length === 1 ? '' : 's'}`;
+}
+
+function showOutput({ output }: Report): string {
+  return output === null || output.path === '-' ? 'stdout' : escapeControls(output.path);
+}
+
+function totalMs({ timings }: Report): number {
+  const { scanMs, sitesMs, spliceMs, writeMs, syncMs } = timings;
+  return scanMs + sitesMs + spliceMs + writeMs + syncMs;
+}
+
+/** Puts an empty line between those that have any. */
+function paragraphs(parts: readonly (readonly string[])[]): string[] {
+  return parts
+    .filter((part) => part.length > 0)
+    .flatMap((part, index) => (index === 0 ? part : ['', ...part]));
+}
