@@ -1,0 +1,83 @@
+import { type Command, Option } from 'commander';
+import { INIT_NAMES } from '../blocks/initializers.ts';
+import { BLOCKS } from '../blocks/registry.ts';
+import { INJECT_DEFAULTS, type InjectOptions } from '../splice/index.ts';
+import { addBlockOptions, givenBlockOptions, toNumber } from './block-options.ts';
+import { usageError } from './failure.ts';
+
+/** How much a command says. */
+export type Volume = 'quiet' | 'normal' | 'verbose';
+
+/** Whether a result is verified: where it can be, not at all, or without fail. */
+export type VerifyMode = 'auto' | 'off' | 'require';
+
+/** Adds the options that choose a block, its places and its start. */
+export function addPlanOptions(command: Command): void {
+  command
+    .addOption(
+      new Option('--block <name>', `the block (default: ${INJECT_DEFAULTS.block})`).choices(
+        BLOCKS.map(({ name }) => name),
+      ),
+    )
+    .addOption(
+      new Option('--init <name>', `how its weights start (default: ${INJECT_DEFAULTS.init})`).choices([
+        ...INIT_NAMES,
+      ]),
+    )
+    .option('--seed <n>', `seed of what is random (default: ${INJECT_DEFAULTS.seed})`)
+    .option(
+      '--include <pattern>',
+      'only these sites, by id or tapped value, with * and ?; may be repeated, or a list with commas',
+      collect,
+    )
+    .option('--exclude <pattern>', 'not these sites, likewise', collect);
+  addBlockOptions(command);
+}
+
+/** The options of {@link addPlanOptions} as the library takes them. */
+export function toInjectOptions(values: Readonly<Record<string, unknown>>): Required<InjectOptions> {
+  const seed = values['seed'];
+  return {
+    block: text(values['block']) ?? INJECT_DEFAULTS.block,
+    init: text(values['init']) ?? INJECT_DEFAULTS.init,
+    seed: seed === undefined ? INJECT_DEFAULTS.seed : toSeed(String(seed)),
+    include: patterns(values['include']),
+    exclude: patterns(values['exclude']),
+    blockOptions: givenBlockOptions(values),
+  };
+}
+
+/** Adds what says how a command speaks. */
+export function addVolumeOptions(command: Command): void {
+  command
+    .option('--json', 'the report as JSON on stdout, alone')
+    .option('--quiet', 'say nothing but errors')
+    .option('--verbose', 'say everything: each site, what was turned down, causes of errors');
+}
+
+/** How much is to be said; throws for what cannot be said together. */
+export function toVolume(values: Readonly<Record<string, unknown>>): Volume {
+  const given = ['json', 'quiet', 'verbose'].filter((name) => values[name] === true);
+  if (given.length > 1) throw usageError(`--${given[0]} and --${given[1]} do not go together: leave one out`);
+  return values['quiet'] === true ? 'quiet' : values['verbose'] === true ? 'verbose' : 'normal';
+}
+
+/** An option that may be repeated, and takes a list with commas. */
+export function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, ...value.split(',').filter((part) => part !== '')];
+}
+
+/** What {@link collect} has collected. */
+export function patterns(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
+}
+
+function toSeed(value: string): number {
+  const seed = toNumber('seed', value);
+  if (Number.isSafeInteger(seed) && seed >= 0) return seed;
+  throw usageError(`--seed "${value}" is no whole number from 0 on`);
+}

@@ -1,0 +1,90 @@
+import { renderInjection } from '../report/render-story.ts';
+import { buildReport, outcomeOf, type Report } from '../report/report.ts';
+import { applyPlan, type InjectOptions } from '../splice/index.ts';
+import { ExitCode, type ExitCodeNumber, usageError } from './failure.ts';
+import { toInjectOptions, toVolume, type VerifyMode } from './inject-options.ts';
+import type { CliIo } from './io.ts';
+import { type Looked, lookAt, stopwatch } from './look.ts';
+import { type CliData, type CliInput, DASH, withData, withInput } from './open-input.ts';
+import { forEachInput, type InputResult, type RunContext, runContext } from './run-context.ts';
+import { verifyOutput } from './verification.ts';
+import { injectedPath, prepareOutput } from './write-output.ts';
+
+/** What `inject` was called with. */
+interface InjectCall {
+  readonly options: Required<InjectOptions>;
+  readonly output: string | undefined;
+  readonly force: boolean;
+  readonly dryRun: boolean;
+  readonly verify: VerifyMode;
+  readonly context: RunContext;
+}
+
+/** Injects blocks into each of the models. */
+export function injectCommand(
+  inputs: readonly string[],
+  values: Readonly<Record<string, unknown>>,
+  io: CliIo,
+): Promise<ExitCodeNumber> {
+  const output = values['output'] === undefined ? undefined : String(values['output']);
+  if (output !== undefined && inputs.length > 1) {
+    throw usageError(
+      `-o names one file, and there are ${inputs.length} inputs: leave it out, or run once for each`,
+    );
+  }
+  const dryRun = values['dryRun'] === true;
+  const context = runContext(io, {
+    volume: toVolume(values),
+    json: values['json'] === true,
+    dataOnStdout: !dryRun && inputs.some((input) => (output ?? injectedPath(input)) === DASH),
+  });
+  const call: InjectCall = {
+    options: toInjectOptions(values),
+    output,
+    force: values['force'] === true,
+    dryRun,
+    verify: values['verify'] as VerifyMode,
+    context,
+  };
+  return forEachInput(inputs, context, (path) => withInput(path, io, (input) => injectOne(input, call)));
+}
+
+async function injectOne(input: CliInput, call: InjectCall): Promise<InputResult> {
+  const { context } = call;
+  const looked = await lookAt(input, call.options);
+  const report = await withData(input, looked.model.file, (data) => write(input, data, looked, call));
+  context.say((paint) => renderInjection(report, paint, context.volume === 'verbose'));
+  return { report, exitCode: exitCodeFor(report, call.verify) };
+}
+
+/** Writes the output where there is something to write, and reports either way. */
+async function write(input: CliInput, data: CliData, looked: Looked, call: InjectCall): Promise<Report> {
+  const { context } = call;
+  const { model, plan, parts } = looked;
+  const { verify, force, dryRun } = call;
+  const options = { ...parts.options, verify, force, dryRun };
+  const hasBlocks = plan.sites.length > 0;
+  // A file that is the original again is written where it was asked for by name, for whoever comes next in line.
+  const isWanted = hasBlocks || (outcomeOf(parts.sites, plan) === 'unchanged' && call.output !== undefined);
+  if (!isWanted) return buildReport({ ...parts, options, verification: null });
+  const path = call.output ?? injectedPath(input.path);
+  const prepared = await prepareOutput({ path, force, tell: context.warn }, input, data, context.io);
+  if (dryRun) return buildReport({ ...parts, options, verification: null });
+  const clock = stopwatch();
+  const injection = await applyPlan(model, plan);
+  const spliceMs = parts.timings.spliceMs + clock();
+  const { timings, dataFiles } = await prepared.write(injection.patch);
+  return buildReport({
+    ...parts,
+    options,
+    output: { path, model: injection.model, bytes: injection.patch.size, dataFiles },
+    verification: hasBlocks ? verifyOutput(verify) : null,
+    timings: { ...parts.timings, spliceMs, ...timings },
+  });
+}
+
+function exitCodeFor(report: Report, verify: VerifyMode): ExitCodeNumber {
+  if (report.outcome === 'no-site') return ExitCode.no;
+  const verdict = report.verification?.verdict;
+  return verdict === 'fail' || (verify === 'require' && verdict === 'unchecked') ? ExitCode.no : ExitCode.ok;
+}

@@ -1,0 +1,64 @@
+import { escapeControls } from '../onnx/format-name.ts';
+import { formatBytes } from '../report/format.ts';
+import { describeModel } from '../report/report.ts';
+import { openModel, strip, TOOL } from '../splice/index.ts';
+import { ExitCode, type ExitCodeNumber, usageError } from './failure.ts';
+import { patterns, toVolume } from './inject-options.ts';
+import type { CliIo } from './io.ts';
+import { DASH, withData, withInput } from './open-input.ts';
+import { forEachInput, runContext } from './run-context.ts';
+import { prepareOutput, strippedPath } from './write-output.ts';
+
+/** Takes the blocks of the last injection out of each of the models. */
+export function stripCommand(
+  inputs: readonly string[],
+  values: Readonly<Record<string, unknown>>,
+  io: CliIo,
+): Promise<ExitCodeNumber> {
+  const output = values['output'] === undefined ? undefined : String(values['output']);
+  if (output !== undefined && inputs.length > 1) {
+    throw usageError(
+      `-o names one file, and there are ${inputs.length} inputs: leave it out, or run once for each`,
+    );
+  }
+  const sites = patterns(values['sites']);
+  const context = runContext(io, {
+    volume: toVolume(values),
+    json: values['json'] === true,
+    dataOnStdout: inputs.some((input) => (output ?? strippedPath(input)) === DASH),
+  });
+  return forEachInput(inputs, context, (path) =>
+    withInput(path, io, async (input) => {
+      const model = await openModel(input.source);
+      return withData(input, model.file, async (data) => {
+        const target = output ?? strippedPath(path);
+        const force = values['force'] === true;
+        const prepared = await prepareOutput({ path: target, force, tell: context.warn }, input, data, io);
+        const stripped = await strip(model, sites.length === 0 ? {} : { sites });
+        const { dataFiles } = await prepared.write(stripped.patch);
+        const { removed, exact, findings, record, patch } = stripped;
+        for (const finding of findings) context.warn(escapeControls(finding));
+        context.say((paint) => {
+          const all = record.sites.length;
+          const count = `${removed.length} of ${all} ${record.block.toUpperCase()} block${all === 1 ? '' : 's'} taken out`;
+          const before = `${escapeControls(path)} (${formatBytes(input.source.size)})`;
+          const after = `${target === DASH ? 'stdout' : escapeControls(target)} (${formatBytes(patch.size)})`;
+          const what = exact
+            ? 'the file from before the injection, unless its own weights were trained since'
+            : 'not the file from before the injection, since something else was changed';
+          return [paint(exact ? 'good' : 'warning', `${before} → ${after}, ${count}: ${what}`)];
+        });
+        const report = {
+          schemaVersion: 0,
+          tool: TOOL,
+          input: describeModel(path, model, input.source.size),
+          output: { ...describeModel(target, stripped.model, patch.size), dataFiles },
+          removed,
+          exact,
+          findings,
+        };
+        return { report, exitCode: findings.length === 0 ? ExitCode.ok : ExitCode.no };
+      });
+    }),
+  );
+}

@@ -1,0 +1,94 @@
+import { type DataFilePlan, planDataFiles } from '../node/external-files.ts';
+import { checkTarget, type OutputOptions, type OutputTarget } from '../node/output-target.ts';
+import { writeModel } from '../node/write-model.ts';
+import { streamPatch, type WriteTimings } from '../node/write-patch.ts';
+import { formatBytes } from '../report/format.ts';
+import type { DataFileReport } from '../report/report.ts';
+import type { BytePatch } from '../wire/patch.ts';
+import { usageError } from './failure.ts';
+import type { CliIo } from './io.ts';
+import { type CliData, type CliInput, DASH, filesRead } from './open-input.ts';
+
+/** An output that was found fit to be written, before the work is done. */
+export interface PreparedOutput {
+  /** As given, or as derived from the input. */
+  readonly path: string;
+  /** Writes the patched file. */
+  write(
+    patch: BytePatch,
+  ): Promise<{ readonly timings: WriteTimings; readonly dataFiles: readonly DataFileReport[] }>;
+}
+
+/** How an output may be written. */
+export interface OutputRequest {
+  readonly path: string;
+  readonly force: boolean;
+  /** Hears of copies of data files before they are made. */
+  readonly tell: (text: string) => void;
+}
+
+/**
+ * Looks whether an output can be written, so that a mistake shows before the work and not after it.
+ *
+ * On stdout, data files cannot come along: they are named.
+ */
+export async function prepareOutput(
+  request: OutputRequest,
+  input: CliInput,
+  data: CliData,
+  io: CliIo,
+): Promise<PreparedOutput> {
+  const { path, force, tell } = request;
+  if (path === DASH) {
+    if (io.stdout.isTTY === true) {
+      throw usageError('stdout is a terminal, which a model would garble: redirect it, or use -o FILE');
+    }
+    const dataFiles = data.files.map((file) => ({
+      path: file.path,
+      bytes: file.bytes,
+      fate: 'kept' as const,
+    }));
+    return {
+      path,
+      async write(patch) {
+        if (dataFiles.length > 0) {
+          tell(
+            `the model refers to ${dataFiles.length} data file(s) in the folder of the input: put it there`,
+          );
+        }
+        return { timings: await streamPatch(patch, io.stdout), dataFiles };
+      },
+    };
+  }
+  const options: OutputOptions = { force, keep: await filesRead(input, data) };
+  const target: OutputTarget = await checkTarget(path, options);
+  const { folder } = data;
+  const plan: DataFilePlan | undefined =
+    folder === undefined ? undefined : await planDataFiles(data.files, folder, target, options);
+  return {
+    path,
+    async write(patch) {
+      if (plan !== undefined && plan.copyBytes > 0) {
+        const count = plan.files.filter(({ fate }) => fate === 'copied').length;
+        tell(`copying ${count} data file(s), ${formatBytes(plan.copyBytes)}, beside the output`);
+      }
+      const written = await writeModel({
+        patch,
+        target,
+        options,
+        data: plan === undefined || folder === undefined ? undefined : { plan, folder },
+      });
+      return { timings: written.timings, dataFiles: written.dataFiles };
+    },
+  };
+}
+
+/** Where a model with blocks is written to unless said otherwise: `a.onnx` to `a.se.onnx`, stdin to stdout. */
+export function injectedPath(input: string): string {
+  return input === DASH ? DASH : `${input.replace(/\.onnx$/i, '')}.se.onnx`;
+}
+
+/** Where a model without its blocks is written to: `a.se.onnx` to `a.stripped.onnx`, since `a.onnx` may be there. */
+export function strippedPath(input: string): string {
+  return input === DASH ? DASH : `${input.replace(/(\.se)?\.onnx$/i, '')}.stripped.onnx`;
+}
