@@ -17,8 +17,14 @@ export interface Join {
   readonly source: ValueId;
   readonly residual: Branch;
   readonly skips: readonly Skip[];
-  /** The sums of the blocks found so far. */
+  readonly inner: InnerBlocks;
+}
+
+/** The residual blocks found so far. */
+export interface InnerBlocks {
+  /** Their sums. */
   readonly joins: ReadonlySet<NodeId>;
+  readonly nodes: ReadonlySet<NodeId>;
 }
 
 interface Refusal {
@@ -91,13 +97,20 @@ function refuseBroadcast({ reading, residual, skips }: Join): Refusal | undefine
   return undefined;
 }
 
-function refuseNested({ joins, join }: Join, steps: readonly Step[]): Refusal | undefined {
-  const inner = steps.filter(({ node }) => node !== join && joins.has(node)).length;
-  if (inner === 0) return undefined;
-  return {
-    reason: 'nested',
-    detail: `a skip around ${inner} residual ${inner === 1 ? 'block' : 'blocks'}, which are handled each by itself`,
-  };
+function refuseNested({ inner, join }: Join, steps: readonly Step[]): Refusal | undefined {
+  const count = steps.filter(({ node }) => node !== join && inner.joins.has(node)).length;
+  if (count === 0) return undefined;
+  const blocks = `${count} residual ${count === 1 ? 'block' : 'blocks'}`;
+  const own = steps.some(({ node, convolution }) => convolution !== undefined && !inner.nodes.has(node));
+  return own
+    ? {
+        reason: 'long-skip',
+        detail: `a long skip around ${blocks} and more: the blocks are handled each by itself`,
+      }
+    : {
+        reason: 'nested',
+        detail: `a skip around ${blocks} and nothing else, which are handled each by itself`,
+      };
 }
 
 /**

@@ -1,6 +1,7 @@
-import { constantOf } from '../graph/constants.ts';
+import { type Constant, constantOf } from '../graph/constants.ts';
 import type { ValueTypes } from '../graph/types.ts';
 import type { GraphView, ValueId } from '../graph/view.ts';
+import { DataType } from '../onnx/data-type.ts';
 import type { NodeProto } from '../onnx/model-file.ts';
 
 /** What a site finder has to know of a node that multiplies its input by weights. */
@@ -114,7 +115,9 @@ function readSliding(
     depthwise,
     pointwise: !depthwise && kernel !== undefined && kernel.every((size) => size === 1),
     channelsLast,
-    fusedActivation: (node.attribute.get('activation')?.s ?? '') !== '',
+    fusedActivation:
+      (node.attribute.get('activation')?.s ?? '') !== '' ||
+      (node.opType === 'QLinearConv' && startsAtZero(constantOf(view, node.input[7] ?? ''))),
     fusedSum: node.domain === MICROSOFT || node.domain === BLOCKED ? fusedSum(node) : undefined,
     blocked: node.domain === BLOCKED,
   };
@@ -155,6 +158,20 @@ function readProduct(
     blocked: false,
   };
 }
+
+/** Whether a zero point is the least number of its type, so that nothing below zero can be written. */
+export function startsAtZero(zeroPoint: Constant | undefined): boolean {
+  if (zeroPoint === undefined) return false;
+  const least = LEAST.get(zeroPoint.dataType);
+  return least !== undefined && zeroPoint.numbers?.every((number) => number === least) === true;
+}
+
+const LEAST: ReadonlyMap<number, number> = new Map([
+  [DataType.UINT8, 0],
+  [DataType.INT8, -128],
+  [DataType.UINT16, 0],
+  [DataType.INT16, -32768],
+]);
 
 /** Sizes of a weight: as written where it is a constant, else as inferred (weights that are computed or faked). */
 function dimsOf(view: GraphView, types: ValueTypes, weights: ValueId): readonly number[] | undefined {

@@ -1,5 +1,5 @@
 import { allUses, type Block, type Context, type Found, firstReader } from './block.ts';
-import { joinsChannels } from './inception.ts';
+import { joinsChannels } from './module-branches.ts';
 import { firstBehind, outputOf, type Reading } from './reading.ts';
 import { nodesOf } from './region.ts';
 import type { Step, StepRole } from './step.ts';

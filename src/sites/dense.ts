@@ -1,6 +1,6 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
 import { allUses, type Block, type Context, type Found } from './block.ts';
-import { joinsChannels } from './inception.ts';
+import { joinsChannels } from './module-branches.ts';
 import { outputOf, protoOf, type Reading } from './reading.ts';
 import { type Branch, branchOf, forkOf, nodesOf } from './region.ts';
 import type { Step } from './step.ts';

@@ -1,7 +1,7 @@
 import { constantOf } from '../graph/constants.ts';
 import type { NodeId } from '../graph/view.ts';
 import { type Block, reject } from './block.ts';
-import { joinsChannels } from './inception.ts';
+import { joinsChannels } from './module-branches.ts';
 import { CONCATS, PRODUCTS, SUMS } from './operators.ts';
 import {
   channelsOf,
@@ -13,7 +13,7 @@ import {
   type Reading,
   stepBehind,
 } from './reading.ts';
-import type { Rejection, RejectionReason } from './site.ts';
+import type { Rejection, RejectionReason, SiteKind } from './site.ts';
 import type { Step, StepRole } from './step.ts';
 
 type Why = readonly [reason: RejectionReason, detail: string];
@@ -59,10 +59,27 @@ function explain(reading: Reading, node: NodeId, block: Block | undefined): Why 
     const inComposite = explainComposite(outer, node);
     if (inComposite !== undefined) return inComposite;
   }
-  if (block !== undefined) return undefined;
+  if (block !== undefined) return node === block.anchor ? undefined : explainInside(block, depthwise);
   if (depthwise) return explainDepthwise(reading, node);
   if (own === undefined) return undefined;
   return proto.opType.endsWith('Concat') ? explainConcat(reading, own) : explainProduct(reading, own);
+}
+
+/** Kinds whose depthwise convolution is what they are. */
+const DEPTHWISE_KINDS: ReadonlySet<SiteKind> = new Set([
+  'inverted-residual',
+  'depthwise-separable',
+  'shuffle',
+]);
+
+function explainInside({ kind }: Block, depthwise: boolean): Why | undefined {
+  if (!depthwise)
+    return ['nested', `a merge inside a block of the kind "${kind}", which takes one gate as a whole`];
+  if (DEPTHWISE_KINDS.has(kind)) return undefined;
+  return [
+    'part-of-other-site',
+    `a layer inside a block of the kind "${kind}", which takes one gate as a whole`,
+  ];
 }
 
 function explainConstant(reading: Reading, node: NodeId): Why {

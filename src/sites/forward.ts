@@ -1,5 +1,5 @@
 import type { ValueId } from '../graph/view.ts';
-import { outputOf, type Reading, stepsAfter, usesOf } from './reading.ts';
+import { outputOf, protoOf, type Reading, stepsAfter, usesOf } from './reading.ts';
 import { LOOKED_THROUGH, type Step } from './step.ts';
 
 /** More readers than a value inside a block has. */
@@ -38,10 +38,39 @@ export function activatedOutput(
     if (step === undefined) return undefined;
     steps.push(step);
     value = outputOf(reading, step);
-    if (step === activation) return { value, steps };
+    if (step === activation) return furtherActivated(reading, value, steps);
     if (!LOOKED_THROUGH.has(step.role)) return undefined;
   }
   return undefined;
+}
+
+/** ReLU6 may be two nodes; where the value is quantized and back right away, it is taken behind that. */
+function furtherActivated(
+  reading: Reading,
+  from: ValueId,
+  before: readonly Step[],
+): { readonly value: ValueId; readonly steps: readonly Step[] } {
+  const steps = [...before];
+  let value = from;
+  while (steps.length < READER_LIMIT) {
+    const [step, ...more] = stepsAfter(reading, value);
+    if (step === undefined || more.length > 0) break;
+    const { opType } = protoOf(reading, step.node);
+    const clamps = opType === 'Min' || opType === 'Max' || opType === 'Clip';
+    const [back] = opType === 'QuantizeLinear' ? stepsAfter(reading, outputOf(reading, step)) : [];
+    const returns = back !== undefined && protoOf(reading, back.node).opType === 'DequantizeLinear';
+    if (!clamps && !returns) break;
+    steps.push(step);
+    value = outputOf(reading, step);
+    if (returns && usesOf(reading, value).length === 1) {
+      steps.push(back);
+      value = outputOf(reading, back);
+    } else if (returns) {
+      // Quantized once, read back in several places: there is no one value behind it.
+      return { value: from, steps: before };
+    }
+  }
+  return { value, steps };
 }
 
 /** Whether nothing but norms and the like lies between a value and an output of the graph. */

@@ -1,22 +1,22 @@
 import { allUses, type Block, type Context, type Found, firstReader, reject } from './block.ts';
+import { isFire } from './fire.ts';
 import {
   areDisjoint,
   convolutionsOf,
   isClosed,
+  joinsChannels,
   type Module,
   reachOf,
   readModule,
 } from './module-branches.ts';
 import { isGlobalPool } from './pooling.ts';
-import { channelAxisOf, channelsOf, firstBehind, outputOf, protoOf, type Reading } from './reading.ts';
+import { outputOf, type Reading } from './reading.ts';
 import { type Branch, nodesOf } from './region.ts';
 import type { Rejection, SiteKind } from './site.ts';
-import type { Step, StepRole } from './step.ts';
+import type { Step } from './step.ts';
 
 /** Modules of the literature have 2 to 6 branches. */
 const BRANCH_LIMIT = 16;
-
-const BEFORE_SQUEEZE: ReadonlySet<StepRole> = new Set(['activation', 'norm', 'affine', 'pass']);
 
 /** Finds Inception modules and SqueezeNet's fire modules: branches of one value that a Concat joins. */
 export function findInceptions({ reading, taken }: Context): Found {
@@ -59,16 +59,6 @@ export function findInceptions({ reading, taken }: Context): Found {
   return { blocks, rejections };
 }
 
-/** Whether a Concat puts channels beside channels. */
-export function joinsChannels(reading: Reading, step: Step): boolean {
-  const axis = protoOf(reading, step.node).attribute.get('axis')?.i ?? 1;
-  const value = outputOf(reading, step);
-  const rank = reading.types.get(value)?.shape?.length;
-  const channels = channelAxisOf(reading, value);
-  if (rank === undefined) return axis === channels;
-  return rank >= 3 && (axis < 0 ? axis + rank : axis) === channels;
-}
-
 function kindOf(reading: Reading, join: Step, { source, branches }: Module): SiteKind | undefined {
   if (branches.some(({ operand }) => operand === source)) return undefined;
   if (!areDisjoint(branches) || !isClosed(reading, join, branches)) return undefined;
@@ -77,7 +67,7 @@ function kindOf(reading: Reading, join: Step, { source, branches }: Module): Sit
   const [first, second] = weighted;
   if (first === undefined || second === undefined) return undefined;
   if (branches.length === 2) {
-    if (isFire(reading, join, source, branches)) return 'fire';
+    if (isFire(reading, join, { source, branches })) return 'fire';
     // A 1x1 convolution beside a branch is a partial shortcut (CSP), no module.
     if (!branches.every((branch) => reachOf(branch) > 1)) return undefined;
   }
@@ -111,16 +101,6 @@ function computes(reading: Reading, { steps }: Branch): boolean {
     }
   }
   return works;
-}
-
-/** A squeezing 1x1 convolution, then 1x1 and 3x3 side by side. */
-function isFire(reading: Reading, join: Step, source: string, branches: readonly Branch[]): boolean {
-  const single = branches.every((branch) => convolutionsOf(branch).length === 1);
-  const reaches = branches.map(reachOf).sort((a, b) => a - b);
-  if (!single || reaches[0] !== 1 || (reaches[1] ?? 0) === 1) return false;
-  const squeeze = firstBehind(reading, source, BEFORE_SQUEEZE)?.convolution;
-  const out = channelsOf(reading, outputOf(reading, join));
-  return squeeze?.pointwise === true && (squeeze.outChannels ?? 0) < (out ?? Number.POSITIVE_INFINITY);
 }
 
 function hasStride({ steps }: Branch): boolean {

@@ -1,6 +1,6 @@
 import type { ValueId } from '../graph/view.ts';
 import { kernelSize } from './convolution.ts';
-import { outputOf, type Reading, usesOf } from './reading.ts';
+import { channelAxisOf, outputOf, protoOf, type Reading, usesOf } from './reading.ts';
 import { type Branch, branchOf, forkOf } from './region.ts';
 import type { Step } from './step.ts';
 
@@ -58,4 +58,14 @@ export function reachOf(branch: Branch): number {
       convolution === undefined ? 1 : kernelSize(convolution),
     ),
   );
+}
+
+/** Whether a Concat puts channels beside channels. */
+export function joinsChannels(reading: Reading, step: Step): boolean {
+  const axis = protoOf(reading, step.node).attribute.get('axis')?.i ?? 1;
+  const value = outputOf(reading, step);
+  const rank = reading.types.get(value)?.shape?.length;
+  const channels = channelAxisOf(reading, value);
+  if (rank === undefined) return axis === channels;
+  return rank >= 3 && (axis < 0 ? axis + rank : axis) === channels;
 }

@@ -3,17 +3,21 @@ import { allUses, type Block, type Context, type Found, firstReader } from './bl
 import { kernelSize } from './convolution.ts';
 import { activatedOutput } from './forward.ts';
 import { RECURRENT } from './operators.ts';
-import type { Reading } from './reading.ts';
+import { outputOf, type Reading } from './reading.ts';
 import { nodesOf } from './region.ts';
+import type { StepRole } from './step.ts';
 
 /** One layer alone is no network of plain convolutions. */
 const FEWEST = 2;
 
+const OTHER: ReadonlySet<StepRole> = new Set(['gate', 'attention', 'recurrent']);
+const MERGES: ReadonlySet<StepRole> = new Set(['sum', 'product', 'concat']);
+
 /**
  * Finds plain convolutions with an activation, as VGG has them. The value is the one behind the activation.
  *
- * Taken when asked for, or when the network has nothing else: then only outside of decoders, and never where attention or
- * recurrent layers do the work.
+ * Taken when asked for, or when the network has nothing else: then it must be a plain network, without branches, and what
+ * lies behind an upsampling is left alone.
  */
 export function findPlains({ reading, taken, asked }: Context): Found {
   const wanted = asked.has('plain');
@@ -44,10 +48,11 @@ export function findPlains({ reading, taken, asked }: Context): Found {
   return { blocks: wanted || blocks.length >= FEWEST ? blocks : [], rejections: [] };
 }
 
-/** Gates, attention or recurrent layers, in bodies too. */
+/** What a plain network does not have: gates, attention, recurrent layers (in bodies too), and merges before its head. */
 function hasOther(reading: Reading): boolean {
-  for (const { role } of reading.steps.values()) {
-    if (role === 'gate' || role === 'attention' || role === 'recurrent') return true;
+  for (const step of reading.steps.values()) {
+    if (OTHER.has(step.role)) return true;
+    if (MERGES.has(step.role) && reading.reachesWeights.has(outputOf(reading, step))) return true;
   }
   return reading.view.nodes.some((node) =>
     bodiesOf(node).some((body) => body.node.some(({ opType }) => RECURRENT.has(opType))),

@@ -1,13 +1,15 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
 import { type Block, type Context, type Found, reject, usesBy } from './block.ts';
-import { judgeBranch } from './branch-rules.ts';
+import { type InnerBlocks, judgeBranch } from './branch-rules.ts';
+import { isStrided } from './convolution.ts';
+import { isFireModule } from './fire.ts';
 import { chainBack, readInvertedResidual } from './inverted-residual.ts';
 import { firstBehind, outputOf, protoOf, type Reading, stepBehind } from './reading.ts';
 import { type Branch, branchOf, forkOf, nodesOf } from './region.ts';
 import { residualVariant } from './residual-variant.ts';
 import type { Rejection } from './site.ts';
 import { readSkip, type Skip, weightOf } from './skip.ts';
-import { LOOKED_THROUGH, type Step } from './step.ts';
+import { LOOKED_THROUGH, type Step, type StepRole } from './step.ts';
 
 /** More operands than a block's sum has. */
 const OPERAND_LIMIT = 16;
@@ -25,10 +27,13 @@ export function findResiduals({ reading }: Context): Found {
   const blocks: Block[] = [];
   const rejections: Rejection[] = [];
   const joins = new Set<NodeId>();
+  const nodes = new Set<NodeId>();
+  const inner = { joins, nodes };
   const take = (verdict: Verdict): void => {
     if ('block' in verdict) {
       blocks.push(verdict.block);
       joins.add(verdict.block.anchor);
+      for (const node of verdict.block.nodes) nodes.add(node);
     } else {
       rejections.push(verdict.rejection);
     }
@@ -36,17 +41,17 @@ export function findResiduals({ reading }: Context): Found {
   const judge = (step: Step): void => {
     const tree = sumTree(reading, step);
     if (tree.operands.length > 2) {
-      const whole = judgeTree(reading, step, tree.operands, joins);
+      const whole = judgeTree(reading, step, tree.operands, inner);
       if (whole !== undefined && isSettled(whole)) {
         take(whole);
-        for (const inner of tree.inner) {
-          if ('block' in whole) joins.add(inner.node);
+        for (const part of tree.inner) {
+          if ('block' in whole) joins.add(part.node);
           rejections.push(
             'rejection' in whole
-              ? { ...whole.rejection, node: inner.node }
+              ? { ...whole.rejection, node: part.node }
               : reject(
                   reading,
-                  inner.node,
+                  part.node,
                   'nested',
                   'adds some of the operands of a residual block, whose sum is further on',
                 ),
@@ -56,8 +61,8 @@ export function findResiduals({ reading }: Context): Found {
       }
     }
     // Not one sum of one block: each Add for itself, inner ones first.
-    for (const inner of tree.inner) take(judgeSum(reading, inner, inner.inputs, joins));
-    take(judgeSum(reading, step, step.inputs, joins));
+    for (const part of tree.inner) take(judgeSum(reading, part, part.inputs, inner));
+    take(judgeSum(reading, step, step.inputs, inner));
   };
   for (const node of reading.order) {
     const step = reading.steps.get(node);
@@ -82,7 +87,7 @@ function judgeTree(
   reading: Reading,
   step: Step,
   operands: readonly ValueId[],
-  joins: ReadonlySet<NodeId>,
+  inner: InnerBlocks,
 ): Verdict | undefined {
   const fork = operands.length > OPERAND_LIMIT ? undefined : forkOf(reading, operands);
   if (fork === undefined) return undefined;
@@ -92,7 +97,7 @@ function judgeTree(
   if (sources.size !== 1) return undefined;
   const identities = branches.filter((branch) => readSkip(reading, branch)?.convolutions.length === 0);
   const last = step.inputs.some((value) => identities.some(({ operand }) => operand === value));
-  return judgeSum(reading, step, identities.length === 1 && last ? step.inputs : operands, joins);
+  return judgeSum(reading, step, identities.length === 1 && last ? step.inputs : operands, inner);
 }
 
 /** The operands of an Add of Adds that nothing else reads. */
@@ -120,12 +125,7 @@ function feedsSumAlone(reading: Reading, step: Step): boolean {
   return reading.steps.get(use.node)?.role === 'sum' && !reading.owners.has(use.node);
 }
 
-function judgeSum(
-  reading: Reading,
-  step: Step,
-  operands: readonly ValueId[],
-  joins: ReadonlySet<NodeId>,
-): Verdict {
+function judgeSum(reading: Reading, step: Step, operands: readonly ValueId[], inner: InnerBlocks): Verdict {
   const { node } = step;
   const no = (reason: Rejection['reason'], detail: string): Verdict => ({
     rejection: reject(reading, node, reason, detail),
@@ -134,10 +134,12 @@ function judgeSum(
   const branches =
     fork === undefined ? [undefined] : operands.map((operand) => branchOf(reading, operand, fork));
   if (!branches.every((branch) => branch !== undefined)) {
-    return no(
-      'long-skip',
-      'its branches have run apart for longer than any block is: a skip across the network',
-    );
+    return operands.some((operand) => changedResolution(reading, operand))
+      ? no('merges-resolutions', MERGES_RESOLUTIONS)
+      : no(
+          'long-skip',
+          'its branches have run apart for longer than any block is: a skip across the network',
+        );
   }
   const sources = new Set(branches.flatMap((branch) => [...branch.sources]));
   const [source] = sources;
@@ -150,9 +152,37 @@ function judgeSum(
   const chosen = chooseResidual(reading, branches);
   if ('detail' in chosen) return no(chosen.reason, chosen.detail);
   const { residual, skips } = chosen;
-  const refusal = judgeBranch({ reading, join: node, source, residual, skips, joins });
+  const refusal = judgeBranch({ reading, join: node, source, residual, skips, inner });
   if (refusal !== undefined) return no(refusal.reason, refusal.detail);
   return { block: makeBlock(reading, step, source, residual, skips) };
+}
+
+const MERGES_RESOLUTIONS =
+  'adds maps that were computed at different resolutions: a merge of a pyramid, a decoder or parallel branches';
+
+/** What is looked through to see how a value came to its resolution. */
+const SINCE_RESOLUTION: ReadonlySet<StepRole> = new Set([
+  'activation',
+  'norm',
+  'affine',
+  'pass',
+  'transpose',
+]);
+
+/** Merges of several resolutions are sums of sums. */
+const SUM_LIMIT = 4;
+
+/** Whether the last thing of weight that was done to a value brought it to another resolution. */
+function changedResolution(reading: Reading, value: ValueId, sums = SUM_LIMIT): boolean {
+  const step = firstBehind(reading, value, SINCE_RESOLUTION);
+  if (step?.role === 'upsample') return true;
+  if (step?.role === 'sum' && sums > 0) {
+    return step.inputs.some((input) => changedResolution(reading, input, sums - 1));
+  }
+  if (step?.convolution === undefined) return false;
+  if (isStrided(step.convolution)) return true;
+  const [input] = step.inputs;
+  return input !== undefined && firstBehind(reading, input, SINCE_RESOLUTION)?.role === 'upsample';
 }
 
 interface Chosen {
@@ -173,12 +203,11 @@ function chooseResidual(
   const others = read.filter(({ skip }) => skip === undefined);
   const [only, second] = others;
   if (second !== undefined) {
-    const climbs = branches.some(({ steps }) => [...steps].some(({ role }) => role === 'upsample'));
-    return climbs
-      ? {
-          reason: 'merges-resolutions',
-          detail: 'adds maps that were computed at different resolutions: a merge of a pyramid or a decoder',
-        }
+    const changed =
+      branches.some(({ steps }) => [...steps].some(({ role }) => role === 'upsample')) ||
+      branches.some(({ operand }) => changedResolution(reading, operand));
+    return changed
+      ? { reason: 'merges-resolutions', detail: MERGES_RESOLUTIONS }
       : {
           reason: 'merges-branches',
           detail: 'adds branches that both compute: neither is a skip or a projection of the fork',
@@ -241,10 +270,11 @@ function makeBlock(
       expand: inverted.expand?.node,
     };
   }
+  const fire = isFireModule(reading, residual.operand);
   return {
     ...base,
-    kind: alone ? 'shuffle' : 'residual',
-    variant: alone ? 'v1' : residualVariant(reading, residual),
+    kind: alone ? 'shuffle' : fire ? 'fire' : 'residual',
+    variant: alone ? 'v1' : fire ? 'bypass' : residualVariant(reading, residual),
     value: residual.operand,
     uses: usesBy(reading, residual.operand, readerNode),
     reader: readerNode,

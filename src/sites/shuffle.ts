@@ -1,8 +1,7 @@
 import type { ValueId } from '../graph/view.ts';
 import { type Block, type Context, type Found, usesBy } from './block.ts';
 import { isStrided } from './convolution.ts';
-import { joinsChannels } from './inception.ts';
-import { areDisjoint, convolutionsOf } from './module-branches.ts';
+import { areDisjoint, convolutionsOf, joinsChannels } from './module-branches.ts';
 import { outputOf, protoOf, type Reading, stepBehind, stepsAfter } from './reading.ts';
 import { type Branch, branchOf, forkOf, nodesOf } from './region.ts';
 import type { Step, StepRole } from './step.ts';

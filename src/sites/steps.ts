@@ -1,5 +1,6 @@
 import type { NodeId } from '../graph/view.ts';
 import { readShuffle } from './channel-shuffle.ts';
+import { startsAtZero } from './convolution.ts';
 import { readFunction } from './elementwise.ts';
 import { readGate } from './gates.ts';
 import {
@@ -16,11 +17,11 @@ import {
   SUMS,
   UPSAMPLES,
 } from './operators.ts';
-import { constantInput, dataInputsOf, protoOf, type Reading } from './reading.ts';
+import { constantInput, dataInputsOf, firstBehind, protoOf, type Reading } from './reading.ts';
 import type { Step, StepRole } from './step.ts';
 
-/** Beyond this a Clip only keeps numbers finite and is no activation. */
-const SAFETY_CLIP = 1e4;
+/** A Clip to this on both sides only keeps numbers finite, or in an integer's range, and is no activation. */
+const SAFETY_CLIP = 127;
 
 /** Reads every node that touches data as a step, the longest spelling first. */
 export function readSteps(reading: Reading): void {
@@ -79,9 +80,20 @@ function roleOf(reading: Reading, node: NodeId, inputs: number): StepRole {
   if (opType === 'Clip') return isSafetyClip(reading, node) ? 'pass' : 'activation';
   // Its other operand is a constant: ReLU and ReLU6 by another name.
   if (opType === 'Max' || opType === 'Min') return 'activation';
+  if (opType === 'QuantizeLinear' && foldsRelu(reading, node)) return 'activation';
   if (PASSING.has(opType)) return 'pass';
   if (ARITHMETIC.has(opType)) return twice(input) ? 'activation' : 'affine';
   return 'other';
+}
+
+/** Up to the convolution whose output is quantized. */
+const BEFORE_QUANTIZER: ReadonlySet<StepRole> = new Set(['norm', 'affine', 'pass']);
+
+/** A convolution quantized to a range that starts at 0 has a ReLU folded into its quantizer. */
+function foldsRelu(reading: Reading, node: NodeId): boolean {
+  const { input } = protoOf(reading, node);
+  if (firstBehind(reading, input[0] ?? '', BEFORE_QUANTIZER)?.role !== 'convolution') return false;
+  return startsAtZero(constantInput(reading, node, 2));
 }
 
 /** x * x and x + x are functions of x. */
