@@ -4,7 +4,8 @@ import type { ValueTypes } from './types.ts';
 import type { GraphView, ValueId } from './view.ts';
 
 /**
- * How many positions of the network's input one position of a value stands for, along the first axis where that is not 1.
+ * How many positions of the network's input one position of a value stands for, along the axis where they are most:
+ * networks for video halve time later than space, those for lines of text the width later than the height.
  *
  * Told from the operators (strides of convolutions and poolings multiply; Resize, transposed convolutions and DepthToSpace
  * divide), so it is there for dynamic sizes too; sizes are asked only where no operator tells. Where branches meet, the
@@ -45,7 +46,7 @@ export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<Value
   }
   const strides = new Map<ValueId, number>();
   for (const [value, found] of axes) {
-    const stride = firstStride(found);
+    const stride = largestStride(found);
     if (stride !== undefined) strides.set(value, stride);
   }
   return strides;
@@ -71,8 +72,8 @@ function bySizes(
   });
 }
 
-function firstStride(strides: AxisStrides): number | undefined {
+function largestStride(strides: AxisStrides): number | undefined {
   if (strides.length === 0) return 1;
-  const known = strides.filter((stride) => stride !== undefined && stride > 0);
-  return known.find((stride) => stride !== 1) ?? known[0];
+  const known = strides.filter((stride): stride is number => stride !== undefined && stride > 0);
+  return known.length === 0 ? undefined : Math.max(...known);
 }

@@ -118,7 +118,7 @@ describe('stridesOf', () => {
         ['Conv', 'again w3', 'c2', { strides: [2, 1] }],
       ],
     });
-    expect(found).toEqual({ x: 1, t: 1, c: 2, back: 2, again: 2, c2: 4 });
+    expect(found).toEqual({ x: 1, t: 1, c: 4, back: 4, again: 4, c2: 4 });
   });
 
   it('looks at the next axis where the first has no stride, and at one axis where there is no more', async () => {
