@@ -1,6 +1,13 @@
-import type { RuntimeTensors } from '../verify/runtime.ts';
-import { checkEdit, type ProviderReport, type ProviderResult, toReport, type VerifyReport } from '../verify/index.ts';
 import { openModel } from '../splice/index.ts';
+import {
+  checkEdit,
+  emptyReport,
+  type ProviderReport,
+  type ProviderResult,
+  toReport,
+  type VerifyReport,
+} from '../verify/index.ts';
+import type { RuntimeTensors } from '../verify/runtime.ts';
 import { openFolder } from './data-folder.ts';
 import { openFile } from './file-source.ts';
 import { type IsolatedOutcome, runIsolated, siblingModule } from './isolate.ts';
@@ -18,6 +25,8 @@ export interface VerifyFilesOptions {
   readonly shapes?: ReadonlyMap<string, readonly number[]>;
   /** Inputs of your own instead of seeded ones. */
   readonly feeds?: RuntimeTensors;
+  /** Whether to narrow a failure down to the sites that cause it. */
+  readonly bisect?: boolean;
   /** Milliseconds that one provider may take. */
   readonly timeoutMs?: number;
   /** Bytes of memory that one provider may take. */
@@ -44,10 +53,18 @@ const EXACT_ENVIRONMENT = { NVIDIA_TF32_OVERRIDE: '0' };
  * report.verdict; // → 'pass'
  * ```
  */
-export async function verifyFiles(before: string, after: string, options: VerifyFilesOptions = {}): Promise<VerifyReport> {
-  const { onProgress, seed = 0, shapes, feeds } = options;
+export async function verifyFiles(
+  before: string,
+  after: string,
+  options: VerifyFilesOptions = {},
+): Promise<VerifyReport> {
+  const { onProgress, seed = 0, shapes, feeds, bisect = false } = options;
   const runtime = await openOnnxRuntime();
-  const [beforeFile, afterFile, folder] = [await openFile(before), await openFile(after), await openFolder(after)];
+  const [beforeFile, afterFile, folder] = [
+    await openFile(before),
+    await openFile(after),
+    await openFolder(after),
+  ];
   try {
     onProgress?.('comparing the files');
     const edit = await checkEdit(await openModel(beforeFile), await openModel(afterFile), [], folder);
@@ -66,7 +83,17 @@ export async function verifyFiles(before: string, after: string, options: Verify
       }
       const outcome = await runIsolated<typeof run>(
         siblingModule(import.meta.url, 'verify-job'),
-        { before, after, provider, adapter: probe?.adapter ?? null, record: edit.record, seed, shapes, feeds },
+        {
+          before,
+          after,
+          provider,
+          adapter: probe?.adapter ?? null,
+          record: edit.record,
+          bisect,
+          seed,
+          shapes,
+          feeds,
+        },
         {
           timeoutMs: options.timeoutMs,
           memoryBytes: options.memoryBytes,
@@ -93,24 +120,16 @@ function toResult(provider: string, outcome: IsolatedOutcome<ProviderResult>): P
     case 'memory':
       return failed(provider, 'crashed', 'it took more memory than it may');
     case 'crashed':
-      return failed(provider, 'crashed', `the process ended with ${outcome.signal ?? `exit code ${outcome.exitCode}`}: ${lastLine(outcome.log)}`);
+      return failed(
+        provider,
+        'crashed',
+        `the process ended with ${outcome.signal ?? `exit code ${outcome.exitCode}`}: ${lastLine(outcome.log)}`,
+      );
   }
 }
 
 function failed(provider: string, status: ProviderReport['status'], detail: string): ProviderResult {
-  const report: ProviderReport = {
-    provider,
-    adapter: null,
-    status,
-    detail,
-    original: { status: 'does-not-run', crossCheck: null },
-    soundness: { ok: false, findings: [] },
-    nodesByProvider: {},
-    injectedByProvider: {},
-    levels: [],
-    sites: [],
-  };
-  return { report, inputs: null };
+  return { report: { ...emptyReport({ provider }), status, detail }, inputs: null };
 }
 
 function lastLine(log: string): string {

@@ -3,7 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { blockNamed } from '../blocks/registry.ts';
 import type { InjectionRecord } from '../splice/index.ts';
 import { openModel } from '../splice/index.ts';
-import { checkProvider, type ProviderResult } from '../verify/index.ts';
+import { bisectProvider, checkProvider, type ProviderResult } from '../verify/index.ts';
 import type { RuntimeAdapter, RuntimeTensors } from '../verify/runtime.ts';
 import { openFolder } from './data-folder.ts';
 import { openFile } from './file-source.ts';
@@ -20,12 +20,17 @@ export interface VerifyJob {
   readonly seed: number;
   readonly shapes: ReadonlyMap<string, readonly number[]> | undefined;
   readonly feeds: RuntimeTensors | undefined;
+  readonly bisect: boolean;
 }
 
 /** Puts the questions that need a runtime to one provider of onnxruntime-node. */
 export async function run(job: VerifyJob, { progress }: JobContext): Promise<ProviderResult> {
-  const { before, after, record, ...rest } = job;
-  const [beforeFile, afterFile, folder] = [await openFile(before), await openFile(after), await openFolder(after)];
+  const { before, after, record, bisect, ...rest } = job;
+  const [beforeFile, afterFile, folder] = [
+    await openFile(before),
+    await openFile(after),
+    await openFolder(after),
+  ];
   try {
     const pair = {
       before: await openModel(beforeFile),
@@ -36,12 +41,11 @@ export async function run(job: VerifyJob, { progress }: JobContext): Promise<Pro
       folder,
     };
     const block = record === undefined ? undefined : blockNamed(record.block);
-    return await checkProvider(await openOnnxRuntime(), pair, {
-      ...rest,
-      record,
-      block,
-      onProgress: progress,
-    });
+    const runtime = await openOnnxRuntime();
+    const request = { ...rest, record, block, onProgress: progress };
+    const result = await checkProvider(runtime, pair, request);
+    if (!bisect || result.report.status !== 'mismatch') return result;
+    return { ...result, report: { ...result.report, bisect: await bisectProvider(runtime, pair, request) } };
   } finally {
     await Promise.all([beforeFile.close(), afterFile.close(), folder.close()]);
   }

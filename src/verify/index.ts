@@ -1,8 +1,11 @@
 /** The door of the verification. */
+
+export { bisectProvider, smallestFailing } from './bisect.ts';
 export { checkEdit, type EditCheck } from './edit.ts';
-export { checkProvider, type ProviderResult } from './provider.ts';
+export { checkProvider, emptyReport, type ProviderResult } from './provider.ts';
 export type { ModelPair, ProviderRequest } from './request.ts';
 export type {
+  BisectReport,
   EditReport,
   Finding,
   InputsReport,

@@ -15,7 +15,7 @@ export function judgeProvider(facts: ProviderFacts): Pick<ProviderReport, 'statu
   const wrong = firstOf(sites, 'fail');
   if (wrong !== undefined) return { status: 'mismatch', detail: wrong.message };
   for (const { graphOptimization, outputs } of levels) {
-    const output = outputs.find(({ ok }) => !ok);
+    const output = outputs.find(({ status }) => status === 'fail');
     if (output === undefined) continue;
     return {
       status: 'mismatch',
@@ -31,6 +31,10 @@ export function judgeProvider(facts: ProviderFacts): Pick<ProviderReport, 'statu
   }
   const open = firstOf(sites, 'unchecked');
   if (open !== undefined) return { status: 'unchecked', detail: open.message };
+  const openOutput = levels.flatMap(({ outputs }) => outputs).find(({ status }) => status === 'unchecked');
+  if (openOutput !== undefined) {
+    return { status: 'unchecked', detail: `output "${openOutput.name}": ${openOutput.detail}` };
+  }
   return { status: 'ok', detail: okDetail(facts) };
 }
 

@@ -51,19 +51,23 @@ function compareOutput(
   const { maxAbs, maxRel, meanAbs, rmse, cosine, snrDb, bitExact, argmaxAgreement, rms, peak } = compared;
   const figures = { name, maxAbs, maxRel, meanAbs, rmse, cosine, snrDb, bitExact, argmaxAgreement };
   if (demand === 'none')
-    return { ...figures, tolerance: null, ok: true, detail: 'no tolerance: the gates are not neutral' };
+    return { ...figures, tolerance: null, status: 'pass', detail: 'no tolerance: the gates are not neutral' };
   if (compared.nonFinite.mismatches > 0) {
     const detail = `${compared.nonFinite.mismatches} elements are finite on one side only`;
-    return { ...figures, tolerance: null, ok: false, detail };
+    return { ...figures, tolerance: null, status: 'fail', detail };
   }
-  if (bitExact) return { ...figures, tolerance: 0, ok: true, detail: 'bit for bit' };
-  if (demand === 'bits') return { ...figures, tolerance: 0, ok: false, detail: `differs by up to ${maxAbs}` };
+  if (!compared.informative) {
+    return { ...figures, tolerance: null, status: 'unchecked', detail: 'no element of the output is finite' };
+  }
+  if (bitExact) return { ...figures, tolerance: 0, status: 'pass', detail: 'bit for bit' };
+  if (demand === 'bits')
+    return { ...figures, tolerance: 0, status: 'fail', detail: `differs by up to ${maxAbs}` };
   const tolerance = toleranceFor({ yardstick, dataType: before.dataType, rms, scale: peak });
   if (tolerance.status === 'unchecked')
-    return { ...figures, tolerance: null, ok: true, detail: tolerance.reason };
+    return { ...figures, tolerance: null, status: 'unchecked', detail: tolerance.reason };
   const ok = maxAbs <= tolerance.value;
   const detail = `differs by up to ${maxAbs}, ${tolerance.value} ${ok ? 'is allowed' : 'at most is allowed'}`;
-  return { ...figures, tolerance: tolerance.value, ok, detail };
+  return { ...figures, tolerance: tolerance.value, status: ok ? 'pass' : 'fail', detail };
 }
 
 function incomparable(name: string, detail: string): OutputReport {
@@ -76,7 +80,7 @@ function incomparable(name: string, detail: string): OutputReport {
     bitExact: false,
     tolerance: null,
     argmaxAgreement: null,
-    ok: false,
+    status: 'fail',
     detail,
   };
 }

@@ -1,5 +1,6 @@
 import type { SeInjectError } from '../errors.ts';
 import { checkSite } from './block-runs.ts';
+import { firstDifferent } from './first-different.ts';
 import { judgeProvider } from './judge.ts';
 import { compareLevel, worstDifference } from './level.ts';
 import type { ModelPair, OpenSession, ProviderRequest } from './request.ts';
@@ -55,9 +56,14 @@ export async function checkProvider(
       provider === cpu
         ? undefined
         : await runOnce(await open(pair.beforeSource, 'disabled', { provider: cpu }), run.feeds);
+    const made = report(request, run, optimized.value, onCpu);
+    const located =
+      made.status === 'mismatch' && run.neutral
+        ? await attempt(() => firstDifferent(open, pair, run))
+        : undefined;
     return {
       inputs: { ...inputs, regime: request.feeds === undefined ? run.regime : null },
-      report: report(request, run, optimized.value, onCpu),
+      report: located?.ok === true ? { ...made, firstDifferent: located.value } : made,
     };
   } finally {
     await beforeOff.close();
@@ -109,7 +115,8 @@ function report(
   };
 }
 
-function emptyReport(request: ProviderRequest): ProviderReport {
+/** The report of a provider that has said nothing yet. */
+export function emptyReport(request: Pick<ProviderRequest, 'provider' | 'adapter'>): ProviderReport {
   return {
     provider: request.provider,
     adapter: request.adapter ?? null,
@@ -121,6 +128,8 @@ function emptyReport(request: ProviderRequest): ProviderReport {
     injectedByProvider: {},
     levels: [],
     sites: [],
+    firstDifferent: null,
+    bisect: null,
   };
 }
 

@@ -34,7 +34,7 @@ export interface OutputReport {
   /** The largest absolute difference that passes here, or nothing where none is demanded. */
   readonly tolerance: number | null;
   readonly argmaxAgreement: number | null;
-  readonly ok: boolean;
+  readonly status: Verdict;
   readonly detail: string;
 }
 
@@ -68,6 +68,13 @@ export interface SiteCheck {
   readonly findings: readonly Finding[];
 }
 
+/** The smallest set of injected sites that makes a check fail. */
+export interface BisectReport {
+  readonly sites: readonly string[];
+  /** How many times the check was run for it. */
+  readonly runs: number;
+}
+
 /** What one execution provider said. */
 export interface ProviderReport {
   readonly provider: string;
@@ -84,6 +91,10 @@ export interface ProviderReport {
   readonly injectedByProvider: Readonly<Record<string, number>>;
   readonly levels: readonly LevelReport[];
   readonly sites: readonly SiteCheck[];
+  /** The first tapped value, in the order of the graph, that is not what it is in the original, where that was asked. */
+  readonly firstDifferent: { readonly site: string; readonly value: string } | null;
+  /** Which sites are at fault, where that was asked for. */
+  readonly bisect: BisectReport | null;
 }
 
 /** What the models were run on. */

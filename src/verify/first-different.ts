@@ -1,0 +1,40 @@
+import { encodeGraphOutput } from '../onnx/encode.ts';
+import { concatBytes } from '../wire/bytes.ts';
+import { patchBytes, patchedBytes } from '../wire/patch.ts';
+import { sameBits } from './oracle.ts';
+import type { ModelPair, OpenSession } from './request.ts';
+import type { RewrittenRun } from './rewritten.ts';
+import { runOnce } from './sessions.ts';
+import type { ProviderReport } from './types.ts';
+
+/**
+ * Finds where a neutral model starts to differ: the first tapped value, in the order of the graph, whose bits are not
+ * those that the original has there on the same inputs. Gives nothing where all are.
+ */
+export async function firstDifferent(
+  open: OpenSession,
+  pair: ModelPair,
+  run: RewrittenRun,
+): Promise<ProviderReport['firstDifferent']> {
+  const { file, view } = pair.before;
+  const inOrder = [...run.runs].sort((a, b) => placeOf(a.tap.recorded.value) - placeOf(b.tap.recorded.value));
+  const values = new Set(inOrder.map(({ tap }) => tap.recorded.value));
+  const added = [...values].filter((value) => !view.outputs.has(value)).map(encodeGraphOutput);
+  const last = view.graph.output.at(-1)?.span;
+  if (last === undefined) return null;
+  const edit = { within: last.parent, offset: last.end, remove: 0, insert: concatBytes(added) };
+  const bytes = await patchedBytes(patchBytes(file.source, [edit]));
+  const session = await open({ bytes, externalData: pair.externalData }, 'disabled');
+  const original = await runOnce(session, run.feeds);
+  for (const { tap, file: rewritten } of inOrder) {
+    const before = original.get(tap.recorded.value);
+    const after = rewritten.get(tap.tapped);
+    if (before !== undefined && after !== undefined && sameBits(before, after, false)) continue;
+    return { site: tap.recorded.id, value: tap.recorded.value };
+  }
+  return null;
+
+  function placeOf(value: string): number {
+    return view.producers.get(value)?.node ?? -1;
+  }
+}
