@@ -12,22 +12,22 @@
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { strangeModels } from '../../fixtures/strange.ts';
 import type { OptionValue } from '../../src/blocks/block.ts';
 import { NEUTRAL } from '../../src/blocks/initializers.ts';
 import { formatModel } from '../../src/onnx/text.ts';
 import type { SiteKind } from '../../src/sites/site.ts';
 import { applyPlan, type Injection } from '../../src/splice/apply.ts';
-import { type OpenModel, openModel } from '../../src/splice/model.ts';
-import { type InjectionPlan, type InjectOptions, planInjection } from '../../src/splice/plan.ts';
+import type { OpenModel } from '../../src/splice/model.ts';
+import type { InjectOptions } from '../../src/splice/plan.ts';
 import { strip } from '../../src/splice/strip.ts';
-import { memorySource } from '../../src/wire/byte-source.ts';
 import { patchedBytes } from '../../src/wire/patch.ts';
 import { errorOf } from '../helpers/error-of.ts';
 import { compareEdited } from '../helpers/fidelity.ts';
-import { type HandSite, handReport, handSite } from '../helpers/hand-site.ts';
+import type { HandSite } from '../helpers/hand-site.ts';
+import { type Injected, injectTaps } from '../helpers/inject-taps.ts';
 import { modelFromText } from '../helpers/model-text.ts';
 import { runModel } from '../helpers/run-model.ts';
+import { strangeModel } from '../helpers/strange-model.ts';
 import { textDiff } from '../helpers/text-diff.ts';
 
 const CASES = join(import.meta.dirname, 'cases');
@@ -61,8 +61,8 @@ describe.each(cases)('$description', (golden) => {
   });
 
   it('gives the same bytes each time, and edits nothing else', async () => {
-    const bytes = await injected(golden);
-    expect(Buffer.compare(await injected(golden), bytes)).toBe(0);
+    const bytes = (await inject(golden)).bytes;
+    expect(Buffer.compare((await inject(golden)).bytes, bytes)).toBe(0);
     const account = compareEdited(golden.bytes, bytes);
     expect(account.changed).toEqual([]);
     expect(account.inserted.filter(({ kind }) => kind === 'metadataProps')).toHaveLength(1);
@@ -90,7 +90,7 @@ describe.each(cases)('$description', (golden) => {
   });
 
   it('runs as the original does', async () => {
-    const bytes = await injected(golden);
+    const bytes = (await inject(golden)).bytes;
     if (golden.refused !== undefined) {
       await expect(runModel(golden.bytes)).rejects.toThrow(golden.refused);
       await expect(runModel(bytes)).rejects.toThrow(golden.refused);
@@ -153,34 +153,8 @@ function option(setting: string): [string, OptionValue] {
   return [key, Number.isNaN(Number(value)) ? value : Number(value)];
 }
 
-function strangeModel(name: string): Uint8Array {
-  const model = strangeModels().find((candidate) => candidate.name === name);
-  if (model === undefined) throw new Error(`there is no fixture "${name}"`);
-  return model.bytes;
-}
-
-interface Injected {
-  readonly original: OpenModel;
-  readonly plan: InjectionPlan;
-  readonly injection: Injection;
-}
-
 async function inject({ bytes, taps, options }: GoldenCase): Promise<Injected> {
-  return injectTaps(await openModel(memorySource(bytes)), taps, options);
-}
-
-async function injectTaps(
-  original: OpenModel,
-  taps: readonly HandSite[],
-  options: InjectOptions,
-): Promise<Injected> {
-  const sites = taps.map((tap) => handSite(original, tap));
-  const plan = await planInjection(original, handReport(sites), options);
-  return { original, plan, injection: await applyPlan(original, plan) };
-}
-
-async function injected(golden: GoldenCase): Promise<Uint8Array> {
-  return patchedBytes((await inject(golden)).injection.patch);
+  return injectTaps(bytes, taps, options);
 }
 
 function scaledValue({ record }: Injection, index: number): string {

@@ -1,20 +1,14 @@
 import { describe, expect, it } from 'vitest';
-import { strangeModels } from '../../fixtures/strange.ts';
 import { scanModel } from '../../src/onnx/scan.ts';
 import { formatModel } from '../../src/onnx/text.ts';
 import { memorySource } from '../../src/wire/byte-source.ts';
 import { modelBytes } from '../helpers/model.ts';
 import { modelFromText } from '../helpers/model-text.ts';
+import { strangeModel } from '../helpers/strange-model.ts';
 
 async function textOf(bytes: Uint8Array, numbers?: number): Promise<string> {
   const model = await scanModel(memorySource(bytes));
   return formatModel(model, numbers === undefined ? {} : { numbers });
-}
-
-function strange(name: string): Uint8Array {
-  const model = strangeModels().find((candidate) => candidate.name === name);
-  if (model === undefined) throw new Error(`there is no strange model "${name}"`);
-  return model.bytes;
 }
 
 /** One of everything that the reader of tests can read back. */
@@ -53,14 +47,14 @@ describe('formatModel', () => {
   });
 
   it('is the same for files that differ in how they are written', async () => {
-    const plain = await textOf(strange('plain-residual'));
-    expect(await textOf(strange('padded-lengths'))).toBe(plain);
-    expect(await textOf(strange('split-graph'))).toBe(plain);
-    expect(await textOf(strange('plain-inverted'))).not.toBe(plain);
+    const plain = await textOf(strangeModel('plain-residual'));
+    expect(await textOf(strangeModel('padded-lengths'))).toBe(plain);
+    expect(await textOf(strangeModel('split-graph'))).toBe(plain);
+    expect(await textOf(strangeModel('plain-inverted'))).not.toBe(plain);
   });
 
   it('keeps the order of the file', async () => {
-    const names = [...(await textOf(strange('unsorted'))).matchAll(/^ {2}(?:\[.*\] )?(\S+) = /gm)];
+    const names = [...(await textOf(strangeModel('unsorted'))).matchAll(/^ {2}(?:\[.*\] )?(\S+) = /gm)];
     expect(names.map(([, name]) => name)).toEqual([
       'scores',
       'pooled',
@@ -75,7 +69,7 @@ describe('formatModel', () => {
   });
 
   it('shows functions, overloads and metadata', async () => {
-    const text = await textOf(strange('modern-fields'));
+    const text = await textOf(strangeModel('modern-fields'));
     expect(text).toContain('  metadata_props: ["pkg.torch.onnx.class" : "torch.nn.Conv2d"]\n');
     expect(text).toContain(
       '  domain: "strange.functions",\n  overload: "first",\n  opset_import: ["" : 13]\n',
@@ -84,7 +78,7 @@ describe('formatModel', () => {
   });
 
   it('shows where external weights lie', async () => {
-    expect(await textOf(strange('external-two-files'))).toContain(
+    expect(await textOf(strangeModel('external-two-files'))).toContain(
       '  float[16] conv1.bias = ["location" : "biases.bin", "offset" : "64", "length" : "64"],\n',
     );
   });
@@ -121,7 +115,7 @@ describe('formatModel', () => {
   it('escapes what would steer a terminal, and puts what it changed in quotes', async () => {
     const text = await textOf(modelBytes({ nodes: [['Op', 'a\u001b[2J', 'b=c']] }));
     expect(text).toContain('  "b=c" = Op ("a\\u001b[2J")\n');
-    expect(await textOf(strange('names-not-utf8'))).toContain('"caf\ufffd.out" = Relu');
+    expect(await textOf(strangeModel('names-not-utf8'))).toContain('"caf\ufffd.out" = Relu');
   });
 
   it('shows damaged tensors without their numbers', async () => {

@@ -1,0 +1,33 @@
+import { applyPlan, type Injection } from '../../src/splice/apply.ts';
+import { type OpenModel, openModel } from '../../src/splice/model.ts';
+import { type InjectionPlan, type InjectOptions, planInjection } from '../../src/splice/plan.ts';
+import { memorySource } from '../../src/wire/byte-source.ts';
+import { patchedBytes } from '../../src/wire/patch.ts';
+import { type HandSite, handReport, handSite } from './hand-site.ts';
+
+/** An injection at sites that a test made itself. */
+export interface Injected {
+  readonly original: OpenModel;
+  readonly plan: InjectionPlan;
+  readonly injection: Injection;
+  /** The rewritten file. */
+  readonly bytes: Uint8Array;
+}
+
+/** Injects blocks where a test says. */
+export async function injectTaps(
+  model: OpenModel | Uint8Array,
+  taps: readonly HandSite[],
+  options: InjectOptions = {},
+): Promise<Injected> {
+  const original = model instanceof Uint8Array ? await openBytes(model) : model;
+  const sites = taps.map((tap) => handSite(original, tap));
+  const plan = await planInjection(original, handReport(sites), options);
+  const injection = await applyPlan(original, plan);
+  return { original, plan, injection, bytes: await patchedBytes(injection.patch) };
+}
+
+/** Opens a model in memory. */
+export async function openBytes(bytes: Uint8Array): Promise<OpenModel> {
+  return openModel(memorySource(bytes));
+}
