@@ -5,8 +5,8 @@ import type { BytePatch } from '../wire/patch.ts';
 import type { FileSource, FillingSource } from './file-source.ts';
 import { ioError } from './io-error.ts';
 
-/** What is read and written at once: large, because every step costs a hop to another thread. */
-const CHUNK_SIZE = 4 * 1024 * 1024;
+/** What is read and written at once: each step costs a hop to another thread; larger ones only cost memory. */
+const CHUNK_SIZE = 1024 * 1024;
 
 /** Where time went while a file was written. */
 export interface WriteTimings {
