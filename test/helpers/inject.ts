@@ -14,11 +14,20 @@ export interface InjectedAt {
   readonly patch: BytePatch;
 }
 
-/** Values that a block could tap: four axes, channels known, made by a node. */
+const TYPES: ReadonlySet<number> = new Set([DataType.FLOAT, DataType.FLOAT16, DataType.DOUBLE]);
+
+/** A value with more channels than this would get more weights than a test needs. */
+const CHANNELS_LIMIT = 256;
+
+/** Values that a block could tap: three to five axes, channels known, made by a node and read by somebody. */
 export function tappable({ view, types }: OpenModel): readonly ValueId[] {
   return [...view.producers.keys()].filter((value) => {
-    const type = types.get(value);
-    return type?.dataType === DataType.FLOAT && type.shape?.length === 4 && typeof type.shape[1] === 'number';
+    const { dataType, shape = [] } = types.get(value) ?? {};
+    if (dataType === undefined || !TYPES.has(dataType) || usesOf(view, value).length === 0) return false;
+    const [, channels] = shape;
+    return (
+      shape.length >= 3 && shape.length <= 5 && typeof channels === 'number' && channels <= CHANNELS_LIMIT
+    );
   });
 }
 
