@@ -1,0 +1,111 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, dirname, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { verifyFiles } from '../../src/node/verify-files.ts';
+import { rewrite } from '../../src/splice/index.ts';
+import type { VerifyReport } from '../../src/verify/index.ts';
+import { memorySource } from '../../src/wire/byte-source.ts';
+import { patchedBytes } from '../../src/wire/patch.ts';
+import { type CorpusModel, localModels, packagedModels } from '../helpers/corpus.ts';
+import { HAS_WEBGPU, VULKAN_ENV } from '../helpers/swiftshader.ts';
+
+/** Networks that cannot pass, and what verification must say of them. */
+const UNCHECKED: Readonly<Record<string, RegExp>> = {
+  // Weights made by ConstantOfShape: one output value, whatever happens inside.
+  'light-resnet50.onnx': /does not depend on this site/,
+  'light-shufflenet.onnx': /does not depend on this site/,
+  'light-densenet121.onnx': /does not depend on this site/,
+  'light-inception-v1.onnx': /does not depend on this site/,
+  'light-inception-v2.onnx': /does not depend on this site/,
+  'light-squeezenet.onnx': /does not depend on this site/,
+  'light-vgg19.onnx': /does not depend on this site/,
+  'bad-missing-external-resnet18.onnx': /the original does not run/,
+  'bad-requantshift-mobilenet.onnx': /the original does not run/,
+};
+
+/** Networks of different families that are small enough for a GPU in software. */
+const ON_WEBGPU = [
+  'pulp-dronet.onnx',
+  'qonnx-residual-block.onnx',
+  'streaming-esp32p4.onnx',
+  'ppocr-cls.onnx',
+  'rfb-320-ir4.onnx',
+  'selfie-segmentation.onnx',
+  'fastestdet.onnx',
+  'proxyless-int.onnx',
+  'mnv3-detection-ort-optimized.onnx',
+  'face_detection_front_128x128_barracuda.onnx',
+  'minifasnet-se.onnx',
+];
+
+const LOCAL = localModels();
+if (LOCAL.length === 0) console.warn('no local models: set SE_INJECT_MODELS to a folder of .onnx files');
+const MODELS = [...packagedModels(), ...LOCAL];
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'se-inject-corpus-'));
+});
+afterAll(() => {
+  rmSync(folder, { recursive: true, force: true });
+});
+
+/** Injects into a model, writes the result and verifies it; nothing where there is no site. */
+async function injectAndVerify(
+  { path }: CorpusModel,
+  init: string,
+  provider: string,
+): Promise<VerifyReport | undefined> {
+  const { patch, plan } = await rewrite(memorySource(readFileSync(path)), { init });
+  if (plan.sites.length === 0) return undefined;
+  const after = join(folder, `${provider}-${init}-${basename(dirname(path))}-${basename(path)}`);
+  writeFileSync(after, await patchedBytes(patch));
+  return verifyFiles(path, after, { providers: [provider] });
+}
+
+describe('on the CPU', () => {
+  it.each(MODELS)('$name computes what it did, bit for bit', async (model) => {
+    const report = await injectAndVerify(model, 'neutral', 'cpu');
+    if (report === undefined) return;
+    const allowed = UNCHECKED[basename(model.path)];
+    if (allowed !== undefined) {
+      expect([report.verdict, report.detail]).toEqual(['unchecked', expect.stringMatching(allowed)]);
+    } else {
+      expect([report.verdict, report.detail]).toEqual(['pass', expect.stringMatching(/bit for bit/)]);
+    }
+    // The blocks are exact and right even where the outputs cannot tell.
+    expect(report.edit).toEqual({ ok: true, findings: [] });
+    const [cpu] = report.providers;
+    expect(cpu?.sites.every(({ bitExact, oracleMaxRel }) => bitExact && oracleMaxRel <= 1)).toBe(true);
+    const off = cpu?.levels.find(({ graphOptimization }) => graphOptimization === 'disabled');
+    expect(off?.outputs.every(({ bitExact }) => bitExact) ?? true).toBe(true);
+  });
+
+  it.each(MODELS)(
+    '$name has blocks that compute what the float64 reference does, started at random',
+    async (model) => {
+      const report = await injectAndVerify(model, 'kaiming-uniform', 'cpu');
+      if (report === undefined || UNCHECKED[basename(model.path)] !== undefined) return;
+      expect([report.verdict, report.detail]).toEqual(['pass', expect.stringMatching(/float64 reference/)]);
+      expect(report.providers[0]?.sites.every(({ bitExact }) => bitExact)).toBe(false);
+    },
+  );
+});
+
+const webgpuModels = MODELS.filter(({ path }) => ON_WEBGPU.includes(basename(path)));
+
+describe.skipIf(!HAS_WEBGPU)('on WebGPU', () => {
+  beforeAll(() => {
+    Object.assign(process.env, VULKAN_ENV);
+  });
+
+  it.each(webgpuModels)('$name computes what it did, with the blocks on the GPU', async (model) => {
+    const report = await injectAndVerify(model, 'neutral', 'webgpu');
+    expect([report?.verdict, report?.detail]).toEqual(['pass', expect.any(String)]);
+    const [webgpu] = report?.providers ?? [];
+    expect(Object.keys(webgpu?.injectedByProvider ?? {})).toEqual(['webgpu']);
+    expect(webgpu?.adapter?.fallback).toBe(true);
+    expect(webgpu?.sites.every(({ bitExact, oracleMaxRel }) => bitExact && oracleMaxRel <= 1)).toBe(true);
+  });
+});
