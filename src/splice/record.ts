@@ -5,7 +5,7 @@ import type { ModelFile, StringStringEntryProto } from '../onnx/model-file.ts';
 /** Key of the one entry of `metadata_props` that holds the records. */
 export const RECORD_KEY = 'se-inject';
 
-/** Records are a few hundred bytes a site; more than this is not ours. */
+/** Records are some two thousand bytes a site; more than this is not ours. */
 const SIZE_LIMIT = 4 * 1024 * 1024;
 
 /** A use that reads the scaled value: a node by the first value that it gives, and which input, or its bodies. */
@@ -94,48 +94,75 @@ function invalidRecord(why: string, cause?: unknown): SeInjectError {
   );
 }
 
-function isRecord(value: unknown): value is InjectionRecord {
-  if (!isObject(value)) return false;
-  const { tool, block, blockVersion, init, seed, digest, weightsAs, sites, widths } = value;
-  return (
-    [tool, block, init, digest].every(isString) &&
-    [blockVersion, seed].every(Number.isSafeInteger) &&
-    (weightsAs === 'initializer' || weightsAs === 'constant') &&
-    isObject(widths) &&
-    Object.values(widths).every(isCount) &&
-    Array.isArray(sites) &&
-    sites.every(isRecordedSite) &&
-    areDistinct(sites.map((site) => site.id)) &&
-    areDistinct(sites.flatMap((site) => Object.values(site.names)))
-  );
-}
+/** What each field of a message must be; an absent one is `undefined`. No other field may be there. */
+type Shape<T> = { readonly [K in keyof T]-?: (value: unknown) => boolean };
 
-function isRecordedSite(value: unknown): value is RecordedSite {
-  if (!isObject(value)) return false;
-  const { id, site, options, value: tapped, tapped: now, names, redirected } = value;
-  return (
-    [id, tapped, now].every(isString) &&
-    isBlockSite(site) &&
-    isObject(options) &&
-    Object.values(options).every(isOptionValue) &&
-    isObject(names) &&
-    Object.values(names).every(isString) &&
-    Array.isArray(redirected) &&
-    redirected.every(
-      (use) => isObject(use) && isString(use['node']) && (use['input'] === -1 || isCount(use['input'])),
-    )
-  );
-}
+const RECORD: Shape<InjectionRecord> = {
+  tool: isString,
+  block: isString,
+  blockVersion: Number.isSafeInteger,
+  init: isString,
+  seed: Number.isSafeInteger,
+  digest: isString,
+  weightsAs: (value) => value === 'initializer' || value === 'constant',
+  sites: (value) => isListOf(value, (site) => fits(site, SITE)),
+  widths: (value) => isMapOf(value, isCount),
+};
+
+const SITE: Shape<RecordedSite> = {
+  id: isString,
+  site: (value) => fits(value, BLOCK_SITE),
+  options: (value) => isMapOf(value, isOptionValue),
+  value: isString,
+  tapped: isString,
+  names: (value) => isMapOf(value, isString),
+  redirected: (value) => isListOf(value, (use) => fits(use, USE)),
+};
+
+const MAX_RANK = 8;
+
+const USE: Shape<RecordedUse> = { node: isString, input: (value) => value === -1 || isCount(value) };
 
 /** Sizes are bounded, since a block built from the record must not exhaust the memory. */
-function isBlockSite(value: unknown): value is BlockSite {
-  if (!isObject(value)) return false;
-  const { channels, channelAxis, rank, dataType, opset } = value;
+const BLOCK_SITE: Shape<BlockSite> = {
+  kind: isString,
+  channels: (value) => isCount(value) && value <= 65_536,
+  channelAxis: (value) => isCount(value) && value < MAX_RANK,
+  rank: (value) => isCount(value) && value <= MAX_RANK,
+  dataType: isCount,
+  opset: isCount,
+  spatial: (value) => value === null || isListOf(value, isCount),
+  inputChannels: (value) => value === undefined || isCount(value),
+  outputChannels: (value) => value === undefined || isCount(value),
+};
+
+function isRecord(value: unknown): value is InjectionRecord {
+  if (!fits(value, RECORD)) return false;
+  const { sites } = value;
+  // Two blocks share nothing: what is one's cannot be taken out twice.
   return (
-    [channels, channelAxis, rank, dataType, opset].every(isCount) &&
-    Number(channels) <= 65_536 &&
-    Number(rank) <= 8 &&
-    Number(channelAxis) < Number(rank)
+    sites.every(({ site }) => site.channelAxis < site.rank) &&
+    areDistinct(sites.map(({ id }) => id)) &&
+    areDistinct(sites.flatMap(({ names }) => Object.values(names)))
+  );
+}
+
+function fits<T>(value: unknown, shape: Shape<T>): value is T {
+  if (!isMapOf(value, () => true)) return false;
+  const checks: Readonly<Record<string, (value: unknown) => boolean>> = shape;
+  return (
+    Object.keys(value).every((key) => Object.hasOwn(checks, key)) &&
+    Object.entries(checks).every(([key, check]) => check(value[key]))
+  );
+}
+
+function isListOf(value: unknown, check: (item: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(check);
+}
+
+function isMapOf(value: unknown, check: (item: unknown) => boolean): value is Record<string, unknown> {
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(check)
   );
 }
 
@@ -143,13 +170,8 @@ function isOptionValue(value: unknown): value is OptionValue {
   return isString(value) || typeof value === 'boolean' || Number.isFinite(value);
 }
 
-/** Two blocks share nothing: what is one's cannot be taken out twice. */
 function areDistinct(names: readonly string[]): boolean {
   return new Set(names).size === names.length;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 function isString(value: unknown): value is string {
