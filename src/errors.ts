@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'onnx/external-data-range'
   | 'onnx/external-data-unavailable'
   | 'onnx/tensor-data-size'
+  | 'onnx/invalid-array'
   // The graph view.
   | 'graph/duplicate-name'
   | 'graph/empty-name'

@@ -45,6 +45,7 @@ export const LAYERS = {
 export const PACKAGES: Readonly<Record<string, readonly Layer[]>> = {
   '@noble/hashes': ['wire', 'onnx', 'blocks', 'splice', 'verify', 'evaluate', 'node', 'cli'],
   commander: ['cli'],
+  fflate: ['onnx'],
   'onnx-proto': ['onnx'],
   // A runtime is an argument of the core, never an import.
   'onnxruntime-node': ['node'],
