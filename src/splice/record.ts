@@ -5,8 +5,8 @@ import type { ModelFile, StringStringEntryProto } from '../onnx/model-file.ts';
 /** Key of the one entry of `metadata_props` that holds the records. */
 export const RECORD_KEY = 'se-inject';
 
-/** Records are some two thousand bytes a site; more than this is not ours. */
-const SIZE_LIMIT = 4 * 1024 * 1024;
+/** Characters that the records of a model may have: they take one or two thousand a site. */
+const SIZE_LIMIT = 8 * 1024 * 1024;
 
 /** A use that reads the scaled value: a node by the first value that it gives, and which input, or its bodies. */
 export interface RecordedUse {
@@ -77,13 +77,23 @@ export function readRecords(model: ModelFile): RecordEntry {
     throw invalidRecord('it lacks what this tool writes');
   }
   // Undoing the last injection gives the text that was there before only if the text is the one we write.
-  if (writeRecords(parsed) !== entry.value) throw invalidRecord('it was rewritten by something else');
+  if (JSON.stringify(parsed) !== entry.value) throw invalidRecord('it was rewritten by something else');
   return { records: parsed, entry };
 }
 
-/** Writes records as the value of their metadata entry: always the same text for the same records. */
+/**
+ * Writes records as the value of their metadata entry: always the same text for the same records.
+ *
+ * Throws `splice/result-too-large` for more than {@link readRecords} would take.
+ */
 export function writeRecords(records: readonly InjectionRecord[]): string {
-  return JSON.stringify(records);
+  const text = JSON.stringify(records);
+  if (text.length <= SIZE_LIMIT) return text;
+  throw new SeInjectError(
+    'splice/result-too-large',
+    `the record of the injection would have ${text.length} characters, and ${SIZE_LIMIT} are the most that is read: inject at fewer sites`,
+    { details: { characters: text.length, limit: SIZE_LIMIT } },
+  );
 }
 
 function invalidRecord(why: string, cause?: unknown): SeInjectError {

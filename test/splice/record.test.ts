@@ -7,6 +7,7 @@ import { strip } from '../../src/splice/strip.ts';
 import { errorOf } from '../helpers/error-of.ts';
 import { handReport, handSite } from '../helpers/hand-site.ts';
 import { injectTaps, openBytes } from '../helpers/inject-taps.ts';
+import { modelFromText } from '../helpers/model-text.ts';
 import { remodel, rerecord } from '../helpers/remodel.ts';
 import { strangeModel } from '../helpers/strange-model.ts';
 
@@ -61,6 +62,18 @@ describe('the record', () => {
     expect(readRecords(withMetadata())).toEqual({ records: [], entry: undefined });
     const other = { metadataProps: [{ key: 'se-inject ', value: 'x' }] } as unknown as ModelFile;
     expect(readRecords(other)).toEqual({ records: [], entry: undefined });
+  });
+
+  it('is not written where it could not be read', async () => {
+    const value = 'v'.repeat(700_000);
+    const bytes = modelFromText(
+      `net (float[N,8,6,6] x) => (float[N,8,6,6] y) { ${value} = Relu (x) y = Relu (${value}) }`,
+    );
+    const error = await errorOf(injectTaps(bytes, [{ value }]));
+    expect(error.code).toBe('splice/result-too-large');
+    expect(error.message).toMatch(
+      /^the record of the injection would have 98\d{5} characters, and 8388608 are the most/,
+    );
   });
 
   it('keeps names that are not UTF-8', async () => {
@@ -149,7 +162,7 @@ describe('a record that cannot be trusted', () => {
       TEXT.replace('"seed":0', '"seed":0.0'),
       'it was rewritten by something else',
     ],
-    ['4 MiB of it', TEXT.padEnd(4 * 1024 * 1024 + 1), 'it has 4194305 characters'],
+    ['8 MiB of it', TEXT.padEnd(8 * 1024 * 1024 + 1), 'it has 8388609 characters'],
   ])('has %s', async (_what, text, why) => {
     expect(text).not.toBe(TEXT);
     const error = await errorOf(() => readRecords(withMetadata(text)));
