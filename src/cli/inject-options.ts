@@ -1,9 +1,11 @@
 import { type Command, Option } from 'commander';
 import { INIT_NAMES } from '../blocks/initializers.ts';
 import { BLOCKS } from '../blocks/registry.ts';
+import type { SiteOptions } from '../sites/find-sites.ts';
 import { INJECT_DEFAULTS, type InjectOptions } from '../splice/index.ts';
 import { addBlockOptions, givenBlockOptions, toNumber } from './block-options.ts';
 import { usageError } from './failure.ts';
+import { KIND_NAMES, toKinds } from './kinds.ts';
 
 /** How much a command says. */
 export type Volume = 'quiet' | 'normal' | 'verbose';
@@ -30,12 +32,22 @@ export function addPlanOptions(command: Command): void {
       'only these sites, by id or tapped value, with * and ?; may be repeated, or a list with commas',
       collect,
     )
-    .option('--exclude <pattern>', 'not these sites, likewise', collect);
+    .option('--exclude <pattern>', 'not these sites, likewise', collect)
+    .option(
+      '--kinds <list>',
+      `families of blocks to look for: auto (what suits the network), all, or some of ${KIND_NAMES.join(', ')} (default: auto)`,
+      collect,
+    );
   addBlockOptions(command);
 }
 
+/** What is looked for, and what is done there. */
+export interface LookOptions extends Required<InjectOptions> {
+  readonly kinds: NonNullable<SiteOptions['kinds']>;
+}
+
 /** The options of {@link addPlanOptions} as the library takes them. */
-export function toInjectOptions(values: Readonly<Record<string, unknown>>): Required<InjectOptions> {
+export function toLookOptions(values: Readonly<Record<string, unknown>>): LookOptions {
   const seed = values['seed'];
   return {
     block: text(values['block']) ?? INJECT_DEFAULTS.block,
@@ -43,6 +55,7 @@ export function toInjectOptions(values: Readonly<Record<string, unknown>>): Requ
     seed: seed === undefined ? INJECT_DEFAULTS.seed : toSeed(String(seed)),
     include: patterns(values['include']),
     exclude: patterns(values['exclude']),
+    kinds: toKinds(patterns(values['kinds'])),
     blockOptions: givenBlockOptions(values),
   };
 }

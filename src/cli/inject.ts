@@ -1,8 +1,8 @@
 import { renderInjection } from '../report/render-story.ts';
 import { buildReport, outcomeOf, type Report } from '../report/report.ts';
-import { applyPlan, type InjectOptions } from '../splice/index.ts';
+import { applyPlan } from '../splice/index.ts';
 import { ExitCode, type ExitCodeNumber, usageError } from './failure.ts';
-import { toInjectOptions, toVolume, type VerifyMode } from './inject-options.ts';
+import { type LookOptions, toLookOptions, toVolume, type VerifyMode } from './inject-options.ts';
 import type { CliIo } from './io.ts';
 import { type Looked, lookAt, stopwatch } from './look.ts';
 import { type CliData, type CliInput, DASH, withData, withInput } from './open-input.ts';
@@ -12,7 +12,7 @@ import { injectedPath, prepareOutput } from './write-output.ts';
 
 /** What `inject` was called with. */
 interface InjectCall {
-  readonly options: Required<InjectOptions>;
+  readonly options: LookOptions;
   readonly output: string | undefined;
   readonly force: boolean;
   readonly dryRun: boolean;
@@ -39,7 +39,7 @@ export function injectCommand(
     dataOnStdout: !dryRun && inputs.some((input) => (output ?? injectedPath(input)) === DASH),
   });
   const call: InjectCall = {
-    options: toInjectOptions(values),
+    options: toLookOptions(values),
     output,
     force: values['force'] === true,
     dryRun,

@@ -2,13 +2,8 @@ import { fillOptions } from '../blocks/options.ts';
 import { blockNamed } from '../blocks/registry.ts';
 import type { ReportParts, ReportTimings } from '../report/report.ts';
 import { findSites } from '../sites/index.ts';
-import {
-  type InjectionPlan,
-  type InjectOptions,
-  type OpenModel,
-  openModel,
-  planInjection,
-} from '../splice/index.ts';
+import { type InjectionPlan, type OpenModel, openModel, planInjection } from '../splice/index.ts';
+import type { LookOptions } from './inject-options.ts';
 import type { CliInput } from './open-input.ts';
 
 /** A model that was looked at: where blocks go and what they cost, before anything is done. */
@@ -22,15 +17,15 @@ export interface Looked {
 }
 
 /** Opens a model, finds its sites and plans the injection. */
-export async function lookAt(input: CliInput, options: Required<InjectOptions>): Promise<Looked> {
+export async function lookAt(input: CliInput, options: LookOptions): Promise<Looked> {
   const clock = stopwatch();
   const model = await openModel(input.source);
   const scanMs = clock();
-  const sites = findSites(model.view, model.types);
+  const sites = findSites(model.view, model.types, { kinds: options.kinds });
   const sitesMs = clock();
   const plan = await planInjection(model, sites, options);
   const spliceMs = clock();
-  const { blockOptions, block, init, seed, include, exclude } = options;
+  const { blockOptions, block, init, seed, include, exclude, kinds } = options;
   const filled = fillOptions(typeof block === 'string' ? blockNamed(block) : block, blockOptions);
   return {
     model,
@@ -39,7 +34,7 @@ export async function lookAt(input: CliInput, options: Required<InjectOptions>):
       input: { path: input.path, model },
       sites,
       plan,
-      options: { block: plan.block, init, seed, include, exclude, ...filled },
+      options: { block: plan.block, init, seed, include, exclude, kinds, ...filled },
       timings: { scanMs, sitesMs, spliceMs, writeMs: 0, syncMs: 0, verifyMs: 0 },
     },
   };

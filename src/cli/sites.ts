@@ -2,7 +2,7 @@ import { isSeInjectError } from '../errors.ts';
 import { renderLook } from '../report/render-story.ts';
 import { buildReport } from '../report/report.ts';
 import { ExitCode, type ExitCodeNumber } from './failure.ts';
-import { toInjectOptions, toVolume } from './inject-options.ts';
+import { toLookOptions, toVolume } from './inject-options.ts';
 import type { CliIo } from './io.ts';
 import { type Looked, lookAt } from './look.ts';
 import { type CliInput, withData, withInput } from './open-input.ts';
@@ -14,7 +14,7 @@ export function sitesCommand(
   values: Readonly<Record<string, unknown>>,
   io: CliIo,
 ): Promise<ExitCodeNumber> {
-  const options = toInjectOptions(values);
+  const options = toLookOptions(values);
   const context = runContext(io, {
     volume: toVolume(values),
     json: values['json'] === true,

@@ -12,6 +12,7 @@ import { type StagedFile, stageCopy } from './staged-file.ts';
 export interface DataFileFate {
   /** Path relative to the model's folder. */
   readonly path: string;
+  /** Its size. */
   readonly bytes: number;
   /** `kept` where the output finds it in place; `copied` where it must come along to another folder. */
   readonly fate: 'kept' | 'copied';

@@ -22,6 +22,7 @@ export interface FillingSource extends ByteSource {
 export interface FileSource extends FillingSource {
   /** The path as given. */
   readonly path: string;
+  /** Which file it is, whatever the path. */
   readonly identity: FileIdentity;
   /** Throws `node/file-changed` where the file was written to since it was opened. */
   assertUnchanged(): Promise<void>;
@@ -61,6 +62,11 @@ export async function openFile(path: string): Promise<FileSource> {
   function fail(error: unknown): never {
     throw ioError(error, 'read', path);
   }
+}
+
+/** Tells a file from the other sources of bytes. */
+export function isFileSource(source: ByteSource): source is FileSource {
+  return 'assertUnchanged' in source;
 }
 
 function fileSource(handle: FileHandle, stats: BigIntStats, path: string): FileSource {

@@ -4,4 +4,10 @@
  * @packageDocumentation
  */
 
-export {};
+export { type DiskFolder, openFolder } from './data-folder.ts';
+export type { DataFileFate } from './external-files.ts';
+export { type FileIdentity, type FileSource, type FillingSource, openFile } from './file-source.ts';
+export { type RewrittenModel, type SaveOptions, saveModel } from './save-model.ts';
+export { STDIN_LIMIT, streamSource } from './stdin-source.ts';
+export type { WrittenModel } from './write-model.ts';
+export type { WriteTimings } from './write-patch.ts';

@@ -24,8 +24,11 @@ export interface ModelWrite {
 export interface WrittenModel {
   /** Where it is, links followed. */
   readonly path: string;
+  /** Number of bytes of the model's file. */
   readonly bytes: number;
+  /** Its data files, and whether they had to come along. */
   readonly dataFiles: readonly DataFileFate[];
+  /** Where the time went. */
   readonly timings: WriteTimings;
 }
 

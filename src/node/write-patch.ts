@@ -2,7 +2,7 @@ import type { FileHandle } from 'node:fs/promises';
 import type { Writable } from 'node:stream';
 import type { ByteSource } from '../wire/byte-source.ts';
 import type { BytePatch } from '../wire/patch.ts';
-import type { FileSource, FillingSource } from './file-source.ts';
+import { type FillingSource, isFileSource } from './file-source.ts';
 import { ioError } from './io-error.ts';
 
 /** What is read and written at once: each step costs a hop to another thread; larger ones only cost memory. */
@@ -113,8 +113,4 @@ function writeChunk(stream: Writable, chunk: Uint8Array): Promise<void> {
 
 function isFilling(source: ByteSource): source is FillingSource {
   return 'fill' in source;
-}
-
-function isFileSource(source: ByteSource): source is FileSource {
-  return 'assertUnchanged' in source;
 }

@@ -103,6 +103,17 @@ describe('usage', () => {
     });
   });
 
+  it('looks for the kinds that are asked for', async () => {
+    const path = folder.write('net.onnx', RESIDUAL);
+    const run = await runCli(['sites', path, '--kinds', 'inverted-residual,fire', '--json']);
+    expect(run.exitCode).toBe(1);
+    expect(JSON.parse(run.out)).toMatchObject({
+      options: { kinds: ['inverted-residual', 'fire'] },
+      sites: [],
+    });
+    expect((await runCli(['sites', path, '--kinds', 'residual'])).exitCode).toBe(0);
+  });
+
   it('lists the blocks, as text and as JSON', async () => {
     const run = await runCli(['blocks']);
     expect(run).toMatchObject({ exitCode: 0, err: '' });
