@@ -2,25 +2,27 @@ import { SeInjectError } from '../errors.ts';
 import type { RejectionReason } from './runtime.ts';
 
 /**
- * What onnxruntime 1.30 writes into the errors of session creation, and what it means. Its JavaScript errors carry no
- * code, so the words are all there is; the first match wins.
+ * What onnxruntime 1.30 writes into the errors of session creation, in Node and in the browser, and what it means. Its
+ * JavaScript errors carry no code, so the words are all there is; the first match wins.
  */
 const REJECTIONS: readonly (readonly [RegExp, RejectionReason])[] = [
   // Before `invalid-model`: "This is an invalid model. In Node, (...), Error No Op registered for Foo ...", "Error No
   // opset import for domain 'my.domain'", "Fatal error: my.domain:Foo(-1) is not a registered function/op".
   [/No Op registered for|No opset import for domain|is not a registered function\/op/, 'unknown-operator'],
   [/Unsupported model IR version|only \*guarantees\* support for models stamped/, 'unknown-operator'],
-  // "Could not find an implementation for Sigmoid(13) node with name 'y'"
-  [/Could not find an implementation for/, 'no-kernel'],
+  // "Could not find an implementation for Sigmoid(13) node with name 'y'"; in the browser, where WebGPU was asked for and
+  // the CPU cannot either, "Provider type for Sigmoid node with name 'y' is not set."
+  [/Could not find an implementation for|Provider type for .* node with name .* is not set/, 'no-kernel'],
   // "Unsupported data type: 16", from the JavaScript side: a graph input or output of bfloat16 or float8. "MLDataType
   // for: tensor(complex64) is not currently registered or supported"
-  [/Unsupported data type: \d+|MLDataType for: .* is not currently registered/, 'unsupported-type'],
-  // "External data path validation failed for initializer: w.", "External initializer: w offset: 0 size to read: ..."
+  [/[Uu]nsupported data type: \d+|MLDataType for: .* is not currently registered/, 'unsupported-type'],
+  // "External data path validation failed for initializer: w.", "External initializer: w offset: 0 size to read: ...",
+  // "Failed to load external data file ""w.bin"", error: Module.MountedFiles is not available."
   [/External data path|External initializer|external data/i, 'external-data'],
-  // "protobuf parsing failed", "Invalid model. Node input 'q' is not a graph input, ...", "Model data pointer is null",
+  // "protobuf parsing failed", "No graph was found in the protobuf.", "Invalid model. Node input 'q' is not a graph input, ...", "Model data pointer is null",
   // "Type Error: Type (tensor(float)) of output arg (y) ... does not match expected type"
   [
-    /invalid model|protobuf parsing failed|Model data pointer is null|Type Error|File doesn't exist/i,
+    /invalid model|protobuf parsing failed|No graph was found|Model data pointer is null|Type Error|File doesn't exist/i,
     'invalid-model',
   ],
 ];
@@ -40,7 +42,7 @@ export function sessionError(cause: unknown, provider: string, model: string): S
   if (PROVIDER.test(text)) {
     return new SeInjectError(
       'verify/provider-unavailable',
-      `provider "${provider}" is not available here (${text}): use another, such as "cpu", or install its driver`,
+      `provider "${provider}" is not available here (${text}): use another, or install its driver`,
       { details: { provider }, cause },
     );
   }
@@ -78,10 +80,15 @@ const REMEDIES: Readonly<Record<RejectionReason, string>> = {
   unknown: 'see the message for why',
 };
 
-/** onnxruntime's message on one line and without the path of the source file that it may start with. */
+/** onnxruntime's message on one line, without what it may begin with: a JavaScript wrapping and a place in its sources. */
 function messageOf(cause: unknown): string {
   const text = cause instanceof Error ? cause.message : String(cause);
   const line = text.replace(/\s+/g, ' ').trim();
-  // "/onnxruntime_src/onnxruntime/core/graph/model.cc:202 onnxruntime::Model::Model(...) Unsupported model IR version: 99"
-  return line.replace(/^\/onnxruntime_src\/\S+:\d+ .*?\)(?:::<lambda\(\)>)? (?=\S)/, '');
+  return (
+    line
+      // "Can't create a session. ERROR_CODE: 7, ERROR_MESSAGE: ...", "failed to call OrtRun(). ERROR_CODE: ..."
+      .replace(/^.{0,40}? ERROR_CODE: \d+, ERROR_MESSAGE: (?=\S)/, '')
+      // "/onnxruntime_src/onnxruntime/core/graph/model.cc:202 onnxruntime::Model::Model(...) Unsupported model IR version"
+      .replace(/^\/\S*onnxruntime\S*\.(?:cc|h):\d+ .*?\)(?:::<lambda\(\)>| const)? (?=\S)/, '')
+  );
 }

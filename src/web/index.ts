@@ -4,4 +4,10 @@
  * @packageDocumentation
  */
 
-export {};
+export {
+  type OrtWebModule,
+  type OrtWebOptions,
+  openOnnxRuntimeWeb,
+  type WebRuntime,
+} from './onnxruntime-web.ts';
+export { probeWebProvider } from './provider-probe.ts';

@@ -11,8 +11,9 @@ import {
   type RuntimeTensor,
   type SessionOptions,
 } from '../../src/verify/runtime.ts';
+import { CHAIN, identity, node, REFUSED, TENSORS, X, Y, Z } from '../helpers/runtime-cases.ts';
 import { HAS_WEBGPU, VULKAN_ENV } from '../helpers/swiftshader.ts';
-import { type TinyModel, type TinyNode, tinyModel } from '../helpers/tiny-model.ts';
+import { type TinyModel, tinyModel } from '../helpers/tiny-model.ts';
 
 const CPU: SessionOptions = { provider: 'cpu', graphOptimization: 'disabled' };
 const { FLOAT } = DataType;
@@ -30,24 +31,6 @@ afterAll(() => {
   vi.unstubAllEnvs();
   rmSync(folder, { recursive: true });
 });
-
-function node(op: string, inputs: string[], output: string, name?: string): TinyNode {
-  return { op, inputs, outputs: [output], ...(name === undefined ? {} : { name }) };
-}
-
-/** `y = relu(x)` and `z = -y`. */
-const CHAIN: TinyModel = {
-  nodes: [node('Relu', ['x'], 'y', 'relu'), node('Neg', ['y'], 'z')],
-  inputs: [['x', FLOAT, ['N', 2]]],
-  outputs: [
-    ['z', FLOAT, ['N', 2]],
-    ['y', FLOAT],
-  ],
-};
-
-const X: RuntimeTensor = { dataType: 'float32', dims: [1, 2], data: Float32Array.of(-1, 2) };
-const Y: RuntimeTensor = { dataType: 'float32', dims: [1, 2], data: Float32Array.of(0, 2) };
-const Z: RuntimeTensor = { dataType: 'float32', dims: [1, 2], data: Float32Array.of(-0, -2) };
 
 describe('openOnnxRuntime', () => {
   it('names itself and its providers, the CPU first', () => {
@@ -145,32 +128,8 @@ describe('a session', () => {
     await expect(session.run(new Map([['x', X]]))).rejects.toThrow('the session is closed: create another');
   });
 
-  it.each<RuntimeTensor>([
-    { dataType: 'float32', dims: [2], data: Float32Array.of(0.5, Number.NaN) },
-    { dataType: 'float64', dims: [2], data: Float64Array.of(0.1, -0) },
-    { dataType: 'float16', dims: [2], data: Uint16Array.of(0x3c00, 0x7e01) },
-    { dataType: 'int8', dims: [2], data: Int8Array.of(-128, 127) },
-    { dataType: 'int16', dims: [2], data: Int16Array.of(-32768, 1) },
-    { dataType: 'int32', dims: [2], data: Int32Array.of(-1, 2) },
-    { dataType: 'int64', dims: [2], data: BigInt64Array.of(-(2n ** 63n), 5n) },
-    { dataType: 'uint8', dims: [2], data: Uint8Array.of(255, 0) },
-    { dataType: 'uint16', dims: [2], data: Uint16Array.of(65535, 0) },
-    { dataType: 'uint32', dims: [2], data: Uint32Array.of(2 ** 32 - 1, 0) },
-    { dataType: 'uint64', dims: [2], data: BigUint64Array.of(2n ** 64n - 1n, 0n) },
-    { dataType: 'bool', dims: [2], data: Uint8Array.of(1, 0) },
-    { dataType: 'string', dims: [2], data: ['ü', ''] },
-    { dataType: 'float32', dims: [0, 3], data: new Float32Array(0) },
-    { dataType: 'float32', dims: [], data: Float32Array.of(7) },
-  ])('passes $dataType of shape $dims as it is', async (tensor) => {
-    const number =
-      { float32: 'FLOAT', float64: 'DOUBLE' }[tensor.dataType as string] ?? tensor.dataType.toUpperCase();
-    const type = DataType[number as keyof typeof DataType];
-    const model: TinyModel = {
-      nodes: [node('Identity', ['x'], 'y')],
-      inputs: [['x', type]],
-      outputs: [['y', type]],
-    };
-    const session = await runtime.createSession({ bytes: tinyModel(model) }, CPU);
+  it.each(TENSORS)('passes $dataType of shape $dims as it is', async (tensor) => {
+    const session = await runtime.createSession({ bytes: tinyModel(identity(tensor)) }, CPU);
     expect((await session.run(new Map([['x', tensor]]))).get('y')).toEqual(tensor);
   });
 
@@ -265,46 +224,7 @@ describe('external data', () => {
 });
 
 describe('a model that is refused', () => {
-  const { BFLOAT16, COMPLEX64, BOOL } = DataType;
-  it.each<[string, string, Partial<TinyModel>]>([
-    ['an unknown operator', 'unknown-operator', { nodes: [node('Foo', ['x'], 'z')] }],
-    [
-      'an operator of a domain that is not imported',
-      'unknown-operator',
-      { nodes: [{ ...node('Foo', ['x'], 'z'), domain: 'own' }] },
-    ],
-    [
-      'an operator of a custom domain',
-      'unknown-operator',
-      { nodes: [{ ...node('Foo', ['x'], 'z'), domain: 'own' }], domains: ['own'] },
-    ],
-    ['an operator set of the future', 'unknown-operator', { opset: 99 }],
-    ['an IR version of the future', 'unknown-operator', { irVersion: 99 }],
-    [
-      'no kernel for the type',
-      'no-kernel',
-      { nodes: [node('Sigmoid', ['x'], 'z')], inputs: [['x', BFLOAT16]], outputs: [['z', BFLOAT16]] },
-    ],
-    [
-      'a type without an array',
-      'unsupported-type',
-      { nodes: [node('Identity', ['x'], 'z')], inputs: [['x', BFLOAT16]], outputs: [['z', BFLOAT16]] },
-    ],
-    [
-      'a type that onnxruntime lacks',
-      'unsupported-type',
-      { nodes: [node('Identity', ['x'], 'z')], inputs: [['x', COMPLEX64]], outputs: [['z', COMPLEX64]] },
-    ],
-    ['a value from nowhere', 'invalid-model', { nodes: [node('Relu', ['q'], 'z')] }],
-    ['a cycle', 'invalid-model', { nodes: [node('Relu', ['z'], 'q'), node('Relu', ['q'], 'z')] }],
-    ['a wrong type', 'invalid-model', { nodes: [node('Relu', ['x'], 'z')], inputs: [['x', BOOL]] }],
-    [
-      'two nodes of one name',
-      'invalid-model',
-      { nodes: [node('Relu', ['x'], 'y', 'a'), node('Relu', ['y'], 'z', 'a')] },
-    ],
-  ])('for %s says %s', async (_, reason, change) => {
-    const model = { ...CHAIN, outputs: [['z', FLOAT]] as const, ...change };
+  it.each(REFUSED)('for %s says %s', async (_, reason, model) => {
     await expect(runtime.createSession({ bytes: tinyModel(model) }, CPU)).rejects.toThrow(
       expect.objectContaining({ code: 'verify/model-rejected', details: { provider: 'cpu', reason } }),
     );
