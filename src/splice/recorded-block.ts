@@ -2,6 +2,7 @@ import { BLOCK_INPUT, type BlockDefinition, type WeightSpec } from '../blocks/bl
 import { bodiesOf } from '../graph/captures.ts';
 import { constantOf } from '../graph/constants.ts';
 import { type GraphView, type NodeId, producerOf, usesOf } from '../graph/view.ts';
+import { dataTypeName } from '../onnx/data-type.ts';
 import type { AttributeValue } from '../onnx/encode.ts';
 import { formatName } from '../onnx/format-name.ts';
 import type { AttributeProto, FieldSpan, NodeProto } from '../onnx/model-file.ts';
@@ -95,7 +96,11 @@ function checkWeight(
   if (weight.value !== undefined && constant.numbers?.join() !== weight.value.join()) {
     return [`constant "${formatName(name)}" is not [${weight.value}] as in the block`];
   }
-  if (constant.dataType !== dataType || constant.dims.join() !== weight.dims.join()) {
+  if (constant.dataType !== dataType) {
+    const [found, wanted] = [constant.dataType, dataType].map(dataTypeName);
+    return [`weight "${formatName(name)}" is of type ${found}, the record has ${wanted}`];
+  }
+  if (constant.dims.join() !== weight.dims.join()) {
     return [`weight "${formatName(name)}" has shape [${constant.dims}], the record has [${weight.dims}]`];
   }
   if (view.inputs.has(name)) return [`weight "${formatName(name)}" is a graph input too`];
