@@ -111,12 +111,11 @@ export function renderCosts(report: Report, paint: Paint): string[] {
   const addedParameters = sumOrNull(planned.map((site) => site.addedParameters)) ?? 0;
   const addedMacs = sumOrNull(planned.map((site) => site.addedMacs));
   // Where there is an output, its own figures count, and not what was planned.
-  const parameters = output?.parameters ?? input.parameters + addedParameters;
-  const macs = sumOrNull([input.macs, addedMacs]);
+  const parameters = output === null ? addedParameters : output.parameters - input.parameters;
   const rows = [
     costRow('parameters', input.parameters, parameters, formatCount),
-    costRow('MACs', input.macs, macs, formatQuantity),
-    ...(output === null ? [] : [costRow('bytes', input.bytes, output.bytes, formatCount)]),
+    costRow('MACs', input.macs, addedMacs, formatQuantity),
+    ...(output === null ? [] : [costRow('bytes', input.bytes, output.bytes - input.bytes, formatCount)]),
   ];
   return [...paintHeading(formatTable(COST_COLUMNS, rows), paint), ...formulaLine(report, addedParameters)];
 }
@@ -132,12 +131,12 @@ const COST_COLUMNS: readonly Column[] = [
 function costRow(
   name: string,
   before: number | null,
-  after: number | null,
+  added: number | null,
   format: (value: number) => string,
 ): string[] {
   const show = (value: number | null): string => (value === null ? 'unknown' : format(value));
-  if (before === null || after === null) return [name, show(before), show(after), 'unknown', ''];
-  return [name, show(before), show(after), show(after - before), formatShare(after - before, before)];
+  const share = before === null || added === null ? '' : formatShare(added, before);
+  return [name, show(before), show(sumOrNull([before, added])), show(added), share];
 }
 
 /** (2/r) * sum of C^2, equation 5 of the paper, with each site's own r. */

@@ -131,6 +131,8 @@ turned down: 3
       '    2       4     ?  residual, bottleneck       256       16       1       8,464     ?',
     );
     expect(text(lines)).toMatch(/^MACs +unknown +unknown +unknown$/m);
+    const half = renderInjection({ ...REPORT, input: { ...REPORT.input, macs: null } }, plainPaint, false);
+    expect(text(half)).toMatch(/^MACs +unknown +unknown +2\.25 M$/m);
   });
 
   it('tells where the data files are', () => {
