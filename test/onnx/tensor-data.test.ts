@@ -177,6 +177,10 @@ describe.each(CASES.map((entry) => ({ ...entry, name: dataTypeName(entry.dataTyp
         [w.message(number, ...parts.slice(0, half)), w.message(number, ...parts.slice(half))],
       ],
       [
+        'unpacked lists with another field between them',
+        [unpacked(number, parts.slice(0, half)), w.text(12, 'between'), unpacked(number, parts.slice(half))],
+      ],
+      [
         'packed and unpacked lists',
         [
           unpacked(number, parts.slice(0, half)),

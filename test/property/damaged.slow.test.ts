@@ -1,3 +1,3 @@
 import { testDamage } from './damaged.ts';
 
-testDamage(20);
+testDamage(40);
