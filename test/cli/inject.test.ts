@@ -155,6 +155,32 @@ describe('inject', () => {
     expect(folder.list()).toEqual(before);
   });
 
+  it('does not count a gate that stands outside of any block for SE', async () => {
+    const gated = modelBytes({
+      inputs: { x: ['N', 4, 8, 8] },
+      outputs: { y: ['N', 4, 8, 8] },
+      weights: {
+        a: { floats: new Array<number>(8).fill(0.5), dims: [2, 4, 1, 1] },
+        b: { floats: new Array<number>(8).fill(0.5), dims: [4, 2, 1, 1] },
+      },
+      nodes: [
+        ['GlobalAveragePool', 'x', 'p'],
+        ['Conv', 'p a', 'r'],
+        ['Relu', 'r', 's'],
+        ['Conv', 's b', 'e'],
+        ['Sigmoid', 'e', 'g'],
+        ['Mul', 'x g', 'y'],
+      ],
+    });
+    const run = await runCli([folder.write('gated.onnx', gated), '--json']);
+    expect(run.exitCode).toBe(1);
+    expect(reportOf(run.out)).toMatchObject({
+      outcome: 'no-site',
+      output: null,
+      existing: [{ kind: 'gate', value: 'x' }],
+    });
+  });
+
   it('has nothing to do where every site has SE; the file is written only where it was asked for by name', async () => {
     const path = folder.write('net.onnx', RESIDUAL);
     await runCli([path]);
