@@ -1,14 +1,11 @@
 import { DataType } from '../onnx/data-type.ts';
 import type { OpenModel } from '../splice/index.ts';
-import { patchedBytes } from '../wire/patch.ts';
-import { type BlockRuns, isNeutral } from './block-runs.ts';
+import type { BlockRuns } from './block-runs.ts';
 import type { InputRegime } from './inputs.ts';
-import { instrument, type Tap } from './instrument.ts';
-import { sameBits } from './oracle.ts';
+import { type LaidOpen, layOpen, type OpenBlock, sameOutputs } from './laid-open.ts';
 import type { ModelPair, OpenSession, ProviderRequest } from './request.ts';
 import type { RuntimeTensors, Session, SessionProfile } from './runtime.ts';
 import { type FirstRun, runOnce } from './sessions.ts';
-import { type BlockWeights, readWeights, trainableWeights, twinWeights, weightFeed } from './weights.ts';
 
 /** What the rewritten model gave, with its blocks laid open. */
 export interface RewrittenRun {
@@ -23,16 +20,17 @@ export interface RewrittenRun {
   readonly profile: SessionProfile;
 }
 
-/** A block that is laid open, with its two sets of weights. */
-interface Opened {
-  readonly tap: Tap;
-  readonly fileWeights: BlockWeights;
-  readonly twinWeights: BlockWeights;
+/** One regime of inputs: the original's outputs, and those of the rewritten model with the file's weights. */
+interface RegimeRun {
+  readonly regime: InputRegime;
+  readonly feeds: RuntimeTensors;
+  readonly before: RuntimeTensors;
+  readonly file: RuntimeTensors;
 }
 
 /**
  * Time that telling sites apart may take, one run each: a second, or an eighth of what the runs before took. Sites
- * that are not reached are told by the run in which all gates are random.
+ * that it does not reach are told by the run in which all gates are random.
  */
 const APART_MS = 1000;
 const APART_SHARE = 1 / 8;
@@ -51,63 +49,61 @@ export async function runRewritten(
   const started = performance.now();
   const { record, block } = request;
   if (record === undefined || block === undefined) return runPlain(open, pair, first);
-  const { patch, taps } = instrument(pair.after, record, block);
-  const opened: Opened[] = [];
-  for (const tap of taps) {
-    const fileWeights = await readWeights(pair.after, block, tap.recorded, pair.folder);
-    opened.push({ tap, fileWeights, twinWeights: twinWeights(block, tap.recorded) });
-  }
-  const neutral = opened.every(({ tap, fileWeights }) => isNeutral(block, tap.recorded, fileWeights));
-  const feedsOf = (random: (site: Opened) => boolean, feeds: RuntimeTensors): RuntimeTensors => {
-    const all = new Map(feeds);
-    for (const site of opened) {
-      const weights = random(site) ? site.twinWeights : site.fileWeights;
-      for (const { name, dims } of trainableWeights(block, site.tap.recorded)) {
-        const feed = weightFeed(
-          weights.get(name) ?? new Float64Array(0),
-          dims,
-          site.tap.recorded.site.dataType,
-        );
-        if (feed !== undefined) all.set(site.tap.recorded.names[name] ?? name, feed);
-      }
-    }
-    return all;
-  };
-  const bytes = await patchedBytes(patch);
-  const session = await open({ bytes, externalData: pair.externalData }, 'disabled', { profile: true });
+  const laidOpen = await layOpen(open, pair, request, block);
   const names = [...first.outputs.keys()];
+  const inRegime = async (regime: InputRegime): Promise<RegimeRun> => {
+    const isFirst = regime === first.regimes[0];
+    const feeds = isFirst ? first.feeds : first.makeFeeds(regime);
+    const before = isFirst ? first.outputs : await original.run(feeds);
+    return { regime, feeds, before, file: await laidOpen.run(feeds, () => false) };
+  };
   try {
-    for (const [index, regime] of first.regimes.entries()) {
-      const feeds = index === 0 ? first.feeds : first.makeFeeds(regime);
-      const before = index === 0 ? first.outputs : await original.run(feeds);
-      const file = await session.run(feedsOf(() => false, feeds));
-      const twin = await session.run(feedsOf(() => true, feeds));
-      const reacts = !sameOutputs(names, file, twin);
-      if (!reacts && index < first.regimes.length - 1) continue;
-      const deadline = performance.now() + Math.max(APART_MS, (performance.now() - started) * APART_SHARE);
-      const runs: BlockRuns[] = [];
-      for (const site of opened) {
-        let sensitive = reacts;
-        if (reacts && opened.length > 1 && performance.now() < deadline) {
-          const alone = await session.run(
-            feedsOf((other) => other === site, feeds),
-            names,
-          );
-          sensitive = !sameOutputs(names, file, alone);
-        }
-        runs.push({ ...site, file, twin, sensitive });
-      }
-      // Float16 on a CPU is rounded where a value leaves the model, so only the same outputs can be compared.
-      const after = hasFloat16(pair.after)
-        ? await runOnce(await open(pair.afterSource, 'disabled'), feeds)
-        : file;
-      const profile = (await session.close()) ?? { nodes: [] };
-      return { feeds, regime, before, after, runs, neutral, profile };
+    const tried: RegimeRun[] = [];
+    let twin: RuntimeTensors = new Map();
+    let reacts = false;
+    for (const regime of first.regimes) {
+      const run = await inRegime(regime);
+      tried.push(run);
+      twin = await laidOpen.run(run.feeds, () => true);
+      reacts = !sameOutputs(names, run.file, twin);
+      if (reacts) break;
     }
+    const { regime, feeds, before, file } = tried.at(-1) as RegimeRun;
+    const deadline = performance.now() + Math.max(APART_MS, (performance.now() - started) * APART_SHARE);
+    const others = first.regimes.filter((other) => other !== regime);
+    const runs: BlockRuns[] = [];
+    for (const one of laidOpen.blocks) {
+      const apart = reacts && laidOpen.blocks.length > 1 && performance.now() < deadline;
+      const sensitive = apart
+        ? await reactsAlone(laidOpen, one, names, { feeds, file }, others, inRegime)
+        : reacts;
+      runs.push({ ...one, file, twin, sensitive });
+    }
+    // Float16 on a CPU is rounded where a value leaves the model, so only the same outputs can be compared.
+    const after = hasFloat16(pair.after)
+      ? await runOnce(await open(pair.afterSource, 'disabled'), feeds)
+      : file;
+    const profile = (await laidOpen.session.close()) ?? { nodes: [] };
+    return { feeds, regime, before, after, runs, neutral: laidOpen.neutral, profile };
   } finally {
-    await session.close();
+    await laidOpen.session.close();
   }
-  throw new RangeError('there is always a regime of inputs');
+}
+
+/** Whether random gates at one site alone change the outputs, on these inputs or on those of another range. */
+async function reactsAlone(
+  laidOpen: LaidOpen,
+  one: OpenBlock,
+  names: readonly string[],
+  run: Pick<RegimeRun, 'feeds' | 'file'>,
+  others: readonly InputRegime[],
+  inRegime: (regime: InputRegime) => Promise<RegimeRun>,
+): Promise<boolean> {
+  const reacts = async ({ feeds, file }: Pick<RegimeRun, 'feeds' | 'file'>): Promise<boolean> =>
+    !sameOutputs(names, file, await laidOpen.run(feeds, (block) => block === one, names));
+  if (await reacts(run)) return true;
+  for (const regime of others) if (await reacts(await inRegime(regime))) return true;
+  return false;
 }
 
 /** A model without a record: nothing to lay open. */
@@ -117,17 +113,6 @@ async function runPlain(open: OpenSession, pair: ModelPair, first: FirstRun): Pr
   const profile = (await session.close()) ?? { nodes: [] };
   const [regime] = first.regimes as readonly [InputRegime];
   return { feeds: first.feeds, regime, before: first.outputs, after, runs: [], neutral: false, profile };
-}
-
-function sameOutputs(names: readonly string[], a: RuntimeTensors, b: RuntimeTensors): boolean {
-  return names.every((name) => {
-    const left = a.get(name);
-    const right = b.get(name);
-    if (left === undefined || right === undefined) return true;
-    if (left.dataType === 'string' || right.dataType === 'string')
-      return String(left.data) === String(right.data);
-    return sameBits(left, right, false);
-  });
 }
 
 function hasFloat16(model: OpenModel): boolean {

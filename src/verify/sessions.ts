@@ -1,6 +1,6 @@
 import { isSeInjectError, type SeInjectError } from '../errors.ts';
-import { INPUT_REGIMES, type InputRegime, makeFeeds, SPATIAL_SIZES } from './inputs.ts';
-import type { RuntimeTensors, RuntimeValue, Session } from './runtime.ts';
+import { INPUT_REGIMES, type InputRegime, makeFeeds, spatialAlternatives } from './inputs.ts';
+import type { RuntimeTensors, Session } from './runtime.ts';
 
 /** What a runtime said: a value, or the error that it refused with. */
 export type Attempt<T> =
@@ -45,7 +45,7 @@ export async function firstRun(session: Session, request: FeedRequest): Promise<
     return { feeds, outputs: await session.run(feeds), regimes: [INPUT_REGIMES[0]], makeFeeds: () => feeds };
   }
   let refusal: SeInjectError | undefined;
-  for (const spatial of isOpen(session.inputs) ? SPATIAL_SIZES : SPATIAL_SIZES.slice(0, 1)) {
+  for (const spatial of spatialAlternatives(session.inputs, request.shapes)) {
     const maker: FeedMaker = (regime) =>
       makeFeeds(session.inputs, {
         seed: request.seed,
@@ -68,8 +68,4 @@ export async function runOnce(session: Session, feeds: RuntimeTensors): Promise<
   } finally {
     await session.close();
   }
-}
-
-function isOpen(inputs: readonly RuntimeValue[]): boolean {
-  return inputs.some(({ shape }) => shape?.some((dim) => typeof dim === 'string') ?? true);
 }
