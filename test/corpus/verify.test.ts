@@ -97,7 +97,7 @@ describe('on the CPU', () => {
     expect(off?.outputs.every(({ bitExact }) => bitExact) ?? true).toBe(true);
   });
 
-  it.each(MODELS)(
+  it.each(among(AT_RANDOM))(
     '$name has blocks that compute what the float64 reference does, started at random',
     async (model) => {
       const report = await injectAndVerify(model, 'kaiming-uniform', 'cpu');
