@@ -1,7 +1,7 @@
 import { DataType } from '../onnx/data-type.ts';
 import type { Dim, GraphProto, NodeProto, TypeProto } from '../onnx/model-file.ts';
 import { orderNodes } from './order.ts';
-import { isSmall, tensorNumbers } from './partial/tensor.ts';
+import { isSmall, openTensor, tensorNumbers } from './partial/tensor.ts';
 import { evaluatePartially } from './partial-values.ts';
 import { CONTROL_FLOW_RULES } from './shapes/control-flow.ts';
 import { CONVOLUTION_RULES } from './shapes/convolution.ts';
@@ -104,8 +104,10 @@ function inferNode(node: NodeProto, scope: Scope): void {
   const [first = ''] = node.output;
   if (rule === undefined || first === '') return;
   const { dataType, shape } = typeOf(first, scope);
-  if (shape !== undefined && isSmall(shape))
-    scope.numbers.set(first, evaluatePartially({ node, inputs, numbers, dataType, shape }));
+  if (shape === undefined || !isSmall(shape)) return;
+  // A small tensor of integers that is not known can still be joined with others that are.
+  const entries = (input: number) => numbers(input) ?? openTensor(inputs[input]);
+  scope.numbers.set(first, evaluatePartially({ node, inputs, numbers: entries, dataType, shape }));
 }
 
 /** Keeps what was computed of a value, and fills its gaps with what the file declares; the first definition stands. */

@@ -461,6 +461,17 @@ describe('slicing operators', () => {
     ['com.microsoft:QLinearConcat', [[], [], [1, 3], [], [], [1, 5], [], []], at({ axis: 1 }), [1, 8]],
   ]);
 
+  it('keep the type of what they take from', async () => {
+    const half = typed(FLOAT16, 4, 4);
+    const open: Operand = { type: DataType.UNDEFINED, dims: [4, 4] };
+    expect(await infer('Concat', [open, half], at({ axis: 0 }))).toEqual([
+      { dataType: FLOAT16, shape: [8, 4] },
+    ]);
+    for (const op of ['Gather', 'GatherElements', 'GatherND']) {
+      expect(await infer(op, [half, typed(INT64, 4, 1)])).toMatchObject([{ dataType: FLOAT16 }]);
+    }
+  });
+
   it('give the last part of an uneven split what is left', async () => {
     const call = { attributes: { num_outputs: 3 }, outputs: 3, opset: 18 };
     expect((await infer('Split', [[7]], call)).map(({ shape }) => shape)).toEqual([[3], [3], [1]]);
@@ -486,6 +497,30 @@ describe('reductions', () => {
 });
 
 describe('matrix products', () => {
+  it('know their types', async () => {
+    const half = typed(FLOAT16, 2, 2);
+    const [u8, i8] = [typed(UINT8, 2, 2), typed(INT8, 2, 2)];
+    const open: Operand = { type: DataType.UNDEFINED };
+    for (const op of ['Gemm', 'MatMul', 'com.microsoft:FusedGemm', 'com.microsoft:FusedMatMul']) {
+      expect(await infer(op, [half, open])).toMatchObject([{ dataType: FLOAT16 }]);
+    }
+    expect(await infer('MatMulInteger', [u8, i8])).toEqual([{ dataType: INT32, shape: [2, 2] }]);
+    const rest = [floats(1), typed(INT8), i8, floats(1), typed(INT8)];
+    expect(await infer('QLinearMatMul', [u8, ...rest, floats(1), typed(INT8)])).toEqual([
+      { dataType: INT8, shape: [2, 2] },
+    ]);
+    const bias = typed(INT32, 2);
+    expect(await infer('com.microsoft:QGemm', [u8, ...rest, bias])).toEqual([
+      { dataType: FLOAT, shape: [2, 2] },
+    ]);
+    expect(await infer('com.microsoft:QGemm', [u8, ...rest, bias, floats(1), typed(INT8)])).toEqual([
+      { dataType: INT8, shape: [2, 2] },
+    ]);
+    expect(await infer('com.microsoft:MatMulIntegerToFloat', [u8, i8])).toEqual([
+      { dataType: FLOAT, shape: [2, 2] },
+    ]);
+  });
+
   rows('shapes', [
     [
       'MatMul',
@@ -550,6 +585,12 @@ describe('matrix products', () => {
 });
 
 describe('normalizations', () => {
+  rows('shapes', [
+    ['GroupNormalization', [['N', 8, 'H', 'W'], [2], [2]], {}, ['N', 8, 'H', 'W']],
+    ['LRN', [['N', 8, 'H', 'W']], at({ size: 5 }), ['N', 8, 'H', 'W']],
+    ['com.microsoft:SkipLayerNormalization', [['N', 'T', 8], [1, 'T', 8], [8]], {}, ['N', 'T', 8]],
+  ]);
+
   it('know the channels from their scale', async () => {
     const parameter: Operand = { constant: [16] };
     const operands = [['N', undefined, 'H', 'W'], parameter, parameter, parameter, parameter];

@@ -230,6 +230,18 @@ describe('arithmetic on shapes', () => {
     expect(await shapeOf('y', spec)).toEqual(['N', 3136]);
   });
 
+  it('of a PyTorch view of sizes that are not known: those that are stand', async () => {
+    const spec: ModelSpec = {
+      inputs: { x: ['N', 64, 7, 7], n: { type: DataType.INT64, dims: [1] } },
+      weights: { rest: { ints: [64, 49] } },
+      nodes: [
+        ['Concat', 'n rest', 'wanted', { axis: 0 }],
+        ['Reshape', 'x wanted', 'y'],
+      ],
+    };
+    expect(await shapeOf('y', spec)).toEqual(['N', 64, 49]);
+  });
+
   it('of a PyTorch expand: Where and Equal pick the sizes that are given', async () => {
     const spec: ModelSpec = {
       inputs: { x: ['N', 1, 4] },
@@ -314,6 +326,43 @@ describe('arithmetic on shapes', () => {
     const types = await infer(spec);
     expect(types.get('y')?.shape).toEqual(['H']);
     expect(types.get('empty')?.shape).toEqual([0]);
+  });
+
+  it('knows truth values', async () => {
+    const spec: ModelSpec = {
+      inputs: { x: ['N', 'H'], unknown: { type: DataType.INT64, dims: [2] } },
+      weights: { a: { ints: [3, -1] }, b: { ints: [0, 0] }, yes: { ints: [4, 5] }, no: { ints: [6, 7] } },
+      nodes: [
+        ['Greater', 'a b', 'above'],
+        ['Less', 'a b', 'below'],
+        ['And', 'above below', 'neither'],
+        ['Or', 'above below', 'either'],
+        ['Less', 'unknown b', 'open'],
+        ['And', 'open neither', 'still'],
+        ['Or', 'open either', 'surely'],
+        ['Not', 'above', 'other'],
+        ['Where', 'above yes no', 'picked'],
+        ['Where', 'still yes no', 'second'],
+        ['Where', 'surely yes no', 'first'],
+        ['Where', 'other yes no', 'turned'],
+        ['Where', 'open yes yes', 'same'],
+        ...['picked', 'second', 'first', 'turned', 'same', 'open'].map(
+          (name) => ['ConstantOfShape', name, `${name}_`] as const,
+        ),
+      ],
+    };
+    const types = await infer(spec);
+    const shapes = ['picked_', 'second_', 'first_', 'turned_', 'same_', 'open_'].map(
+      (name) => types.get(name)?.shape,
+    );
+    expect(shapes).toEqual([
+      [4, 7],
+      [6, 7],
+      [4, 5],
+      [6, 5],
+      [4, 5],
+      [undefined, undefined],
+    ]);
   });
 
   it('divides integers as integers do', async () => {

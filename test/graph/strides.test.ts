@@ -217,6 +217,62 @@ describe('stridesOf', () => {
     expect((await strides(spec))['y']).toBe(2);
   });
 
+  it('asks the sizes of an image’s sizes where nothing else tells', async () => {
+    const body = (op: 'Relu' | 'Sigmoid') => ({
+      graph: { nodes: [[op, 'c', 'r']] as const, outputs: { r: null } },
+    });
+    const spec: ModelSpec = {
+      inputs: { x: [1, 3, 16, 16], condition: { type: DataType.BOOL, dims: [] } },
+      weights,
+      nodes: [
+        ['Conv', 'x w3', 'c', down],
+        ['If', 'condition', 'y', { then_branch: body('Relu'), else_branch: body('Sigmoid') }],
+        ['Conv', 'y w3', 'z', down],
+      ],
+    };
+    expect(await strides(spec)).toEqual({ x: 1, c: 2, y: 2, z: 4 });
+    expect(await strides({ ...spec, inputs: { ...spec.inputs, x: DYNAMIC.x } })).toEqual({ x: 1, c: 2 });
+  });
+
+  it('keeps through a Resize to the size that it has', async () => {
+    const found = await strides({
+      inputs: { x: ['N', 3, 'H', 'W'] },
+      weights,
+      nodes: [
+        ['Shape', 'x', 's'],
+        ['Resize', 'x _ _ s', 'y'],
+      ],
+    });
+    expect(found).toEqual({ x: 1, y: 1 });
+  });
+
+  it('keeps the axes that a reduction or a lookup leaves', async () => {
+    const found = await strides({
+      inputs: DYNAMIC,
+      weights: { ...weights, one: { ints: [1], dims: [] }, rows: { ints: [1, 2] } },
+      nodes: [
+        ['Conv', 'x w3', 'c', { strides: [4, 2] }],
+        ['ReduceMean', 'c', 'mean', { axes: [2] }],
+        ['ReduceMax', 'c', 'max', { axes: [3], keepdims: 0 }],
+        ['ArgMax', 'c', 'best', { axis: 1, keepdims: 0 }],
+        ['Gather', 'c one', 'batch'],
+        ['Gather', 'c one', 'channel', { axis: 1 }],
+        ['Gather', 'c one', 'row', { axis: 2 }],
+        ['Gather', 'c rows', 'some', { axis: 2 }],
+      ],
+    });
+    expect(found).toMatchObject({
+      c: 4,
+      mean: 2,
+      max: 4,
+      best: 4,
+      batch: 4,
+      channel: 4,
+      row: 2,
+      some: 4,
+    });
+  });
+
   it('does not follow what only tells of an image', async () => {
     const found = await strides({
       inputs: DYNAMIC,
@@ -237,9 +293,11 @@ describe('stridesOf', () => {
       nodes: [
         ['Conv', 'x w3', 'c', down],
         ['Relu', 'length', 'l'],
+        ['Mul', 'x rate', 'scaled'],
       ],
+      valueInfo: { scaled: [1, 3, 8, 8] },
     });
-    expect(found).toEqual({ x: 1, c: 2 });
+    expect(found).toEqual({ x: 1, c: 2, scaled: 1 });
   });
 
   it('leaves nonsense untold', async () => {

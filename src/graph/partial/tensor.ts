@@ -1,11 +1,14 @@
 import { isSeInjectError } from '../../errors.ts';
-import type { DataTypeNumber } from '../../onnx/data-type.ts';
+import { DataType, type DataTypeNumber } from '../../onnx/data-type.ts';
 import type { Dim, NodeProto, TensorProto } from '../../onnx/model-file.ts';
 import { elementCount, inlineNumbers } from '../../onnx/tensor-data.ts';
 import type { PartialTensor, ValueType } from '../types.ts';
 
 /** More entries than this are data, not a shape. */
 const ENTRY_LIMIT = 128;
+
+/** What sizes, and decisions about them, are computed in. */
+const COUNTING: ReadonlySet<DataTypeNumber> = new Set([DataType.INT64, DataType.INT32, DataType.BOOL]);
 
 /** What is known of a node before its first output's numbers are worked out. */
 export interface Evaluation {
@@ -30,6 +33,12 @@ export function isSmall(dims: readonly Dim[]): dims is readonly number[] {
     count *= dim;
   }
   return count <= ENTRY_LIMIT;
+}
+
+/** A small tensor of integers or truth values with nothing known of its entries. */
+export function openTensor(type: ValueType | undefined): PartialTensor | undefined {
+  if (type?.shape === undefined || !COUNTING.has(type.dataType) || !isSmall(type.shape)) return undefined;
+  return { dims: type.shape, entries: new Array<Dim>(elementCount(type.shape)).fill(undefined) };
 }
 
 /** The numbers of a tensor in the file, where they are few; nothing for a damaged one. */

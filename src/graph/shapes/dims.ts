@@ -55,13 +55,6 @@ export function mergeDims(a: Dim, b: Dim): Dim {
   return a ?? b;
 }
 
-/** What two statements about one shape come to; of two ranks the first one stands. */
-export function mergeShapes(a: Shape, b: Shape): Shape {
-  if (a === undefined) return b;
-  if (b === undefined || a.length !== b.length) return a;
-  return a.map((dim, axis) => mergeDims(dim, b[axis]));
-}
-
 /** One axis of two shapes that are broadcast against each other. */
 export function broadcastDims(a: Dim, b: Dim): Dim {
   if (a === b) return a;
