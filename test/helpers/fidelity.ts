@@ -2,8 +2,9 @@
  * Proves, from the two files alone, what an edit did: every message of the original must be in the edited file, byte for
  * byte and in order, apart from what may change.
  *
- * What may change: the length prefixes around an edit; strings of nodes that name the values they read and write;
- * messages that are new. All of it is listed. Whatever else differs is a fault, in `changed`.
+ * What may change: the length prefixes around an edit; strings of nodes that name the values they read and write, and
+ * those of bodies that name what they give out; messages that are new. All of it is listed. Whatever else differs is a
+ * fault, in `changed`.
  *
  * It knows nothing of how an edit is made: it reads both files with `protobuf-tree.ts`.
  */
@@ -146,7 +147,7 @@ function matches(
 }
 
 /** Which messages a renaming may lie in, by the message and the number of its field. */
-const WAYS = new Set(['node 5', 'attribute 6', 'attribute 11', 'graph 1']);
+const WAYS = new Set(['node 5', 'attribute 6', 'attribute 11', 'graph 1', 'graph 12']);
 
 /** Compares messages that nothing may have been added to; false where they are not the same one. */
 function compareInside(original: ProtoField, field: ProtoField, path: string, account: Account): boolean {
@@ -164,6 +165,12 @@ function compareInside(original: ProtoField, field: ProtoField, path: string, ac
       checkPrefix(inner, other, `${path} field ${inner.number}`, account);
       const list = inner.number === 1 ? account.redirected : account.renamed;
       list.push({ node: path, index, from: latin1(inner), to: latin1(other) });
+      return true;
+    }
+    if (original.message === 'value' && inner.number === 1) {
+      // A body gives a value out that it has from outside.
+      checkPrefix(inner, other, `${path} field 1`, account);
+      account.redirected.push({ node: path, index: 0, from: latin1(inner), to: latin1(other) });
       return true;
     }
     if (!WAYS.has(`${original.message} ${inner.number}`)) return false;
