@@ -110,8 +110,6 @@ async function start(ort: OrtWebModule, wasmPaths: OrtWebOptions['wasmPaths']): 
         enableProfiling: true,
       }),
     );
-    const x = new ort.Tensor('float32', Float32Array.of(1, 2), [2]);
-    await session.run({ x });
     profile = (await output.listen(() => session.endProfiling())).printed.out;
     await session.release();
   } catch (cause) {

@@ -1,5 +1,9 @@
 /** What a test can call in the page: see harness.ts. */
+import { type BlockDefinition, defineBlock } from '../../src/blocks/block.ts';
+import { se } from '../../src/blocks/se.ts';
 import { isSeInjectError } from '../../src/errors.ts';
+import { openModel, rewrite } from '../../src/splice/index.ts';
+import { type VerifyReport, verify } from '../../src/verify/index.ts';
 import type { ProviderProbe } from '../../src/verify/probe.ts';
 import type {
   RuntimeTensor,
@@ -8,6 +12,8 @@ import type {
   SessionProfile,
 } from '../../src/verify/runtime.ts';
 import { openOnnxRuntimeWeb, probeWebProvider, type WebRuntime } from '../../src/web/index.ts';
+import { blobSource } from '../../src/wire/byte-source.ts';
+import { patchedBytes } from '../../src/wire/patch.ts';
 
 /** A model that the test serves, and its data files. */
 export interface ServedModel {
@@ -39,6 +45,16 @@ export interface RunResult {
   readonly outputs: readonly RuntimeValue[];
   readonly results: Readonly<Record<string, RuntimeTensor>>;
   readonly profile: SessionProfile | undefined;
+}
+
+/** A model before and after, to verify. */
+export interface VerifyRequest {
+  readonly before: ServedModel;
+  /** What to compare it with; else what injecting into it in the page, with these options, makes. */
+  readonly after?: ServedModel | undefined;
+  readonly inject?: { readonly init: string; readonly wrong?: boolean } | undefined;
+  /** Execution providers to ask, by default all. */
+  readonly providers?: readonly string[] | undefined;
 }
 
 const api = {
@@ -75,14 +91,11 @@ const api = {
   async run(request: RunRequest): Promise<RunResult> {
     const { model, options, feeds, fetches, asBytes = false } = request;
     const runtime = await openRuntime();
-    const files = (model.externalData ?? []).map(async ({ path, url }) => {
-      const blob = await (await fetched(url)).blob();
-      return { path, data: asBytes ? new Uint8Array(await blob.arrayBuffer()) : blob };
-    });
+    const files = await dataFiles(model, asBytes);
     const session = await runtime.createSession(
       {
         bytes: await fetchBytes(model.url),
-        externalData: model.externalData && { files: await Promise.all(files) },
+        externalData: files && { files },
       },
       options,
     );
@@ -100,7 +113,55 @@ const api = {
       profile,
     };
   },
+
+  /** Runs whole verifications, one after another, on models that a test or the page has rewritten. */
+  async verify(requests: readonly VerifyRequest[]): Promise<VerifyReport[]> {
+    const reports: VerifyReport[] = [];
+    for (const request of requests) reports.push(await verifyOne(await openRuntime(), request));
+    return reports;
+  },
 };
+
+/** An SE block that pools by the maximum: what it declares is not what it does. */
+const WRONG_SE: BlockDefinition = defineBlock({
+  ...se,
+  build: (site, options) =>
+    se
+      .build(site, options)
+      .map((node) => (node.opType === 'GlobalAveragePool' ? { ...node, opType: 'GlobalMaxPool' } : node)),
+});
+
+async function verifyOne(runtime: WebRuntime, request: VerifyRequest): Promise<VerifyReport> {
+  const before = await (await fetched(request.before.url)).blob();
+  const { init, wrong = false } = request.inject ?? {};
+  const block = wrong ? { block: WRONG_SE } : {};
+  const rewritten = async (): Promise<Blob> => {
+    const { patch } = await rewrite(blobSource(before), {
+      ...block,
+      ...(init === undefined ? {} : { init }),
+    });
+    return new Blob([(await patchedBytes(patch)) as BlobPart]);
+  };
+  const after = await (request.after === undefined ? rewritten() : (await fetched(request.after.url)).blob());
+  const probes: ProviderProbe[] = [];
+  for (const name of request.providers ?? runtime.providers)
+    probes.push(await probeWebProvider(runtime, name));
+  const files = await dataFiles(request.before, false);
+  const externalData = files && { files };
+  return verify(
+    runtime,
+    {
+      before: await openModel(blobSource(before)),
+      after: await openModel(blobSource(after)),
+      beforeSource: { bytes: await bytesOf(before), externalData },
+      afterSource: { bytes: await bytesOf(after), externalData },
+    },
+    {
+      providers: probes.map(({ provider, adapter }) => ({ name: provider, adapter })),
+      blocks: wrong ? [WRONG_SE] : [],
+    },
+  );
+}
 
 /** The functions of the page. */
 export type PageApi = typeof api;
@@ -142,6 +203,22 @@ Object.assign(globalThis, {
 
 function openRuntime(): Promise<WebRuntime> {
   return openOnnxRuntimeWeb({ wasmPaths: '/ort/' });
+}
+
+/** The data files of a model, where it has any. */
+async function dataFiles(
+  { externalData }: ServedModel,
+  asBytes: boolean,
+): Promise<{ path: string; data: Uint8Array | Blob }[] | undefined> {
+  const files = externalData?.map(async ({ path, url }) => {
+    const blob = await (await fetched(url)).blob();
+    return { path, data: asBytes ? await bytesOf(blob) : blob };
+  });
+  return files && Promise.all(files);
+}
+
+async function bytesOf(blob: Blob): Promise<Uint8Array> {
+  return new Uint8Array(await blob.arrayBuffer());
 }
 
 async function fetchBytes(url: string): Promise<Uint8Array> {
