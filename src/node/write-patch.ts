@@ -8,6 +8,9 @@ import { ioError } from './io-error.ts';
 /** What is read and written at once: each step costs a hop to another thread; larger ones only cost memory. */
 const CHUNK_SIZE = 1024 * 1024;
 
+/** What is read for a range that is shorter. */
+const BLOCK_SIZE = 64 * 1024;
+
 /** Where time went while a file was written. */
 export interface WriteTimings {
   /** Reading and writing. */
@@ -65,6 +68,7 @@ async function pump(patch: BytePatch, write: (chunk: Uint8Array) => Promise<void
 
 /** Gives the patched file in chunks, in two buffers that take turns; an empty one is the end. */
 function chunksOf({ source, pieces, size }: BytePatch): () => Promise<Uint8Array> {
+  const read = rangeReader(source);
   const length = Math.min(CHUNK_SIZE, size);
   let buffer = new Uint8Array(length);
   let spare = new Uint8Array(length);
@@ -79,7 +83,7 @@ function chunksOf({ source, pieces, size }: BytePatch): () => Promise<Uint8Array
       const count = Math.min(at.length - offset, buffer.length - filled);
       const target = buffer.subarray(filled, filled + count);
       if (at instanceof Uint8Array) target.set(at.subarray(offset, offset + count));
-      else await fill(source, target, at.offset + offset);
+      else await read(target, at.offset + offset);
       filled += count;
       offset += count;
       if (offset === at.length) {
@@ -91,9 +95,22 @@ function chunksOf({ source, pieces, size }: BytePatch): () => Promise<Uint8Array
   };
 }
 
-async function fill(source: ByteSource, target: Uint8Array, offset: number): Promise<void> {
-  if (isFilling(source)) await source.fill(target, offset);
-  else target.set(await source.read(offset, target.length));
+/** Reads ranges into place: long ones directly, short ones out of blocks, since an edited graph is hundreds of them. */
+function rangeReader(source: ByteSource): (target: Uint8Array, offset: number) => Promise<void> {
+  let block: Uint8Array = new Uint8Array(0);
+  let start = 0;
+  return async (target, offset) => {
+    if (target.length >= BLOCK_SIZE) {
+      if (isFilling(source)) await source.fill(target, offset);
+      else target.set(await source.read(offset, target.length));
+      return;
+    }
+    if (offset < start || offset + target.length > start + block.length) {
+      block = await source.read(offset, Math.min(BLOCK_SIZE, source.size - offset));
+      start = offset;
+    }
+    target.set(block.subarray(offset - start, offset - start + target.length));
+  };
 }
 
 function writeChunk(stream: Writable, chunk: Uint8Array): Promise<void> {

@@ -4,7 +4,7 @@ import { PassThrough, Writable } from 'node:stream';
 import { describe, expect, it } from 'vitest';
 import { openFile } from '../../src/node/file-source.ts';
 import { streamPatch, writePatch } from '../../src/node/write-patch.ts';
-import { memorySource } from '../../src/wire/byte-source.ts';
+import { type ByteSource, memorySource } from '../../src/wire/byte-source.ts';
 import { type BytePatch, type Edit, patchBytes, patchedBytes } from '../../src/wire/patch.ts';
 import { testFolder } from '../helpers/folder.ts';
 
@@ -47,6 +47,25 @@ describe('writePatch', () => {
     const file = await open(folder.at('out'), 'wx');
     await writePatch(patch, file);
     await file.close();
+    expect(Buffer.compare(folder.read('out'), await patchedBytes(patch))).toBe(0);
+  });
+
+  it('reads short ranges together', async () => {
+    const bytes = numbered(200_000);
+    const inner = memorySource(bytes);
+    let reads = 0;
+    const source: ByteSource = {
+      size: inner.size,
+      read: (offset, length) => {
+        reads += 1;
+        return inner.read(offset, length);
+      },
+    };
+    const patch = patchBytes(source, insertions(bytes.length, 1000));
+    const file = await open(folder.at('out'), 'wx');
+    await writePatch(patch, file);
+    await file.close();
+    expect(reads).toBeLessThan(6);
     expect(Buffer.compare(folder.read('out'), await patchedBytes(patch))).toBe(0);
   });
 
