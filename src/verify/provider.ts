@@ -1,6 +1,7 @@
 import type { SeInjectError } from '../errors.ts';
 import { checkSite } from './block-runs.ts';
 import { firstDifferent } from './first-different.ts';
+import { checkSitesInFloat64 } from './in-float64.ts';
 import { judgeProvider } from './judge.ts';
 import { compareLevel, worstDifference } from './level.ts';
 import type { ModelPair, OpenSession, ProviderRequest } from './request.ts';
@@ -34,16 +35,19 @@ export async function checkProvider(
 
   await onProgress?.('running the original');
   const opened = await attempt(() => open(pair.beforeSource, 'disabled'));
-  if (!opened.ok) return { report: originalFailed(request, opened.error), inputs: null };
+  if (!opened.ok)
+    return { report: await inFloat64(pair, request, originalFailed(request, opened.error)), inputs: null };
   const beforeOff = opened.value;
   try {
     const first = await attempt(() => firstRun(beforeOff, request));
-    if (!first.ok) return { report: originalFailed(request, first.error), inputs: null };
+    if (!first.ok)
+      return { report: await inFloat64(pair, request, originalFailed(request, first.error)), inputs: null };
     const inputs = describeInputs(request, first.value);
 
     await onProgress?.('running the rewritten model');
     const rewritten = await attempt(() => runRewritten(open, pair, request, beforeOff, first.value));
-    if (!rewritten.ok) return { report: rewriteFailed(request, rewritten.error), inputs };
+    if (!rewritten.ok)
+      return { report: await inFloat64(pair, request, rewriteFailed(request, rewritten.error)), inputs };
     const run = rewritten.value;
 
     await onProgress?.('running both with graph optimizations');
@@ -158,6 +162,24 @@ function rewriteFailed(request: ProviderRequest, error: SeInjectError): Provider
       ok: lacking,
       findings: [{ level: lacking ? 'unchecked' : 'fail', code: 'does-not-run', message: error.message }],
     },
+  };
+}
+
+/** Where nothing could be run, the blocks are still recomputed, from their nodes in the file. */
+async function inFloat64(
+  pair: ModelPair,
+  request: ProviderRequest,
+  report: ProviderReport,
+): Promise<ProviderReport> {
+  const { record, block } = request;
+  if (record === undefined || block === undefined || report.status === 'mismatch') return report;
+  const sites = await checkSitesInFloat64(pair, record, block);
+  const wrong = sites.flatMap(({ findings }) => findings).find(({ level }) => level === 'fail');
+  if (wrong !== undefined) return { ...report, sites, status: 'mismatch', detail: wrong.message };
+  return {
+    ...report,
+    sites,
+    detail: `${report.detail} (the blocks were evaluated in float64 and are what they should be)`,
   };
 }
 
