@@ -2,6 +2,7 @@ import { INIT_NAMES, RECIPES } from '../blocks/initializers.ts';
 import { BLOCKS } from '../blocks/registry.ts';
 import { formatTable } from '../report/format.ts';
 import { renderJson } from '../report/render-json.ts';
+import { REPORT_SCHEMA_VERSION } from '../report/report.ts';
 import { TOOL } from '../splice/index.ts';
 import { toKebab } from './block-options.ts';
 import { ExitCode, type ExitCodeNumber } from './failure.ts';
@@ -17,7 +18,9 @@ export function blocksCommand(values: Readonly<Record<string, unknown>>, io: Cli
       description,
       options,
     }));
-    writeLines(io.stdout, [renderJson({ schemaVersion: 0, tool: TOOL, blocks, inits: INIT_NAMES })]);
+    writeLines(io.stdout, [
+      renderJson({ schemaVersion: REPORT_SCHEMA_VERSION, tool: TOOL, blocks, inits: INIT_NAMES }),
+    ]);
     return ExitCode.ok;
   }
   const paint = paintFor(io, io.stdout);

@@ -1,5 +1,6 @@
 import { isSeInjectError, SeInjectError } from '../errors.ts';
 import { escapeControls } from '../onnx/format-name.ts';
+import { REPORT_SCHEMA_VERSION } from '../report/report.ts';
 import { TOOL } from '../splice/index.ts';
 
 /** The answer of a command: all well, the answer is no, or it could not run. */
@@ -34,7 +35,7 @@ export function describeFailure(error: unknown, input: string | undefined, isVer
 export function failureReport(error: unknown, input: string): unknown {
   const known = isSeInjectError(error);
   return {
-    schemaVersion: 0,
+    schemaVersion: REPORT_SCHEMA_VERSION,
     tool: TOOL,
     input: { path: input },
     error: {

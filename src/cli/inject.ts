@@ -68,7 +68,7 @@ async function write(input: CliInput, data: CliData, looked: Looked, call: Injec
   const isWanted = hasBlocks || (outcomeOf(parts.sites, plan) === 'unchanged' && call.output !== undefined);
   if (!isWanted) return buildReport({ ...parts, options, verification: null });
   const path = call.output ?? injectedPath(input.path);
-  const prepared = await prepareOutput({ path, force, tell: context.warn }, input, data, context.io);
+  const prepared = await prepareOutput({ path, force, context }, input, data);
   if (dryRun) return buildReport({ ...parts, options, verification: null });
   const clock = stopwatch();
   const injection = await applyPlan(model, plan);

@@ -16,6 +16,8 @@ export interface RunContext {
   readonly say: (lines: (paint: Paint) => readonly string[]) => void;
   /** Something to know, on stderr. */
   readonly warn: (text: string) => void;
+  /** What takes long, for a person who waits at a terminal. */
+  readonly progress: (text: string) => void;
 }
 
 /** What a command is called with, as far as speaking goes. */
@@ -40,6 +42,11 @@ export function runContext(io: CliIo, { volume, json, dataOnStdout }: SpeechOpti
     json,
     say(lines) {
       if (!json && volume !== 'quiet') writeLines(stream, lines(paintFor(io, stream)));
+    },
+    progress(text) {
+      if (io.stderr.isTTY === true && volume !== 'quiet') {
+        writeLines(io.stderr, [paintFor(io, io.stderr)('faint', `${text} ...`)]);
+      }
     },
     warn(text) {
       if (volume !== 'quiet') writeLines(io.stderr, [paintFor(io, io.stderr)('warning', `warning: ${text}`)]);

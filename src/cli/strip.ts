@@ -1,6 +1,6 @@
 import { escapeControls } from '../onnx/format-name.ts';
 import { formatBytes } from '../report/format.ts';
-import { describeModel } from '../report/report.ts';
+import { describeModel, REPORT_SCHEMA_VERSION } from '../report/report.ts';
 import { openModel, strip, TOOL } from '../splice/index.ts';
 import { ExitCode, type ExitCodeNumber, usageError } from './failure.ts';
 import { patterns, toVolume } from './inject-options.ts';
@@ -33,7 +33,7 @@ export function stripCommand(
       return withData(input, model.file, async (data) => {
         const target = output ?? strippedPath(path);
         const force = values['force'] === true;
-        const prepared = await prepareOutput({ path: target, force, tell: context.warn }, input, data, io);
+        const prepared = await prepareOutput({ path: target, force, context }, input, data);
         const stripped = await strip(model, sites.length === 0 ? {} : { sites });
         const { dataFiles } = await prepared.write(stripped.patch);
         const { removed, exact, findings, record, patch } = stripped;
@@ -49,7 +49,7 @@ export function stripCommand(
           return [paint(exact ? 'good' : 'warning', `${before} → ${after}, ${count}: ${what}`)];
         });
         const report = {
-          schemaVersion: 0,
+          schemaVersion: REPORT_SCHEMA_VERSION,
           tool: TOOL,
           input: describeModel(path, model, input.source.size),
           output: { ...describeModel(target, stripped.model, patch.size), dataFiles },

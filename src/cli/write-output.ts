@@ -6,8 +6,11 @@ import { formatBytes } from '../report/format.ts';
 import type { DataFileReport } from '../report/report.ts';
 import type { BytePatch } from '../wire/patch.ts';
 import { usageError } from './failure.ts';
-import type { CliIo } from './io.ts';
 import { type CliData, type CliInput, DASH, filesRead } from './open-input.ts';
+import type { RunContext } from './run-context.ts';
+
+/** Bytes from which on a write takes more than a moment. */
+const LONG_WRITE = 256 * 1024 * 1024;
 
 /** An output that was found fit to be written, before the work is done. */
 export interface PreparedOutput {
@@ -23,8 +26,8 @@ export interface PreparedOutput {
 export interface OutputRequest {
   readonly path: string;
   readonly force: boolean;
-  /** Hears of copies of data files before they are made. */
-  readonly tell: (text: string) => void;
+  /** Who is told of copies of data files before they are made, and of a write that takes long. */
+  readonly context: Pick<RunContext, 'io' | 'warn' | 'progress'>;
 }
 
 /**
@@ -36,9 +39,12 @@ export async function prepareOutput(
   request: OutputRequest,
   input: CliInput,
   data: CliData,
-  io: CliIo,
 ): Promise<PreparedOutput> {
-  const { path, force, tell } = request;
+  const { path, force, context } = request;
+  const { io, warn } = context;
+  const announce = (bytes: number): void => {
+    if (bytes > LONG_WRITE) context.progress(`writing ${formatBytes(bytes)}`);
+  };
   if (path === DASH) {
     if (io.stdout.isTTY === true) {
       throw usageError('stdout is a terminal, which a model would garble: redirect it, or use -o FILE');
@@ -51,8 +57,9 @@ export async function prepareOutput(
     return {
       path,
       async write(patch) {
+        announce(patch.size);
         if (dataFiles.length > 0) {
-          tell(
+          warn(
             `the model refers to ${dataFiles.length} data file(s) in the folder of the input: put it there`,
           );
         }
@@ -70,8 +77,9 @@ export async function prepareOutput(
     async write(patch) {
       if (plan !== undefined && plan.copyBytes > 0) {
         const count = plan.files.filter(({ fate }) => fate === 'copied').length;
-        tell(`copying ${count} data file(s), ${formatBytes(plan.copyBytes)}, beside the output`);
+        warn(`copying ${count} data file(s), ${formatBytes(plan.copyBytes)}, beside the output`);
       }
+      announce(patch.size);
       const written = await writeModel({
         patch,
         target,

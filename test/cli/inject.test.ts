@@ -299,4 +299,24 @@ describe('inject', () => {
       expect((await runCli([path, '--dry-run'], { terminal: true, env })).out).not.toContain('\u001b');
     }
   });
+
+  it('takes data files along to another folder, and tells their size first', async () => {
+    const { bytes, files } = strangeModels().find(({ name }) => name === 'external-two-files')!;
+    mkdirSync(folder.at('in'));
+    mkdirSync(folder.at('out'));
+    const path = folder.write('in/net.onnx', bytes);
+    for (const [name, content] of Object.entries(files)) folder.write(`in/${name}`, content);
+    const beside = await runCli([path, '--json']);
+    expect(reportOf(beside.out).output?.dataFiles.map(({ fate }) => fate)).toEqual(['kept', 'kept']);
+    const elsewhere = await runCli([path, '-o', folder.at('out', 'net.onnx'), '--json']);
+    expect(elsewhere.err).toMatch(/^warning: copying 2 data file\(s\), [\d.]+ KB, beside the output\n$/);
+    expect(reportOf(elsewhere.out).output?.dataFiles.map(({ fate }) => fate)).toEqual(['copied', 'copied']);
+    for (const [name, content] of Object.entries(files)) expect(folder.read(`out/${name}`)).toEqual(content);
+    expect(
+      (await runCli(['strip', folder.at('out', 'net.onnx'), '-o', folder.at('in', 'back.onnx')])).exitCode,
+    ).toBe(0);
+    expect(folder.read('in/back.onnx')).toEqual(bytes);
+    const piped = await runCli([path, '-o', '-']);
+    expect(piped.err).toMatch(/^warning: the model refers to 2 data file\(s\) in the folder of the input/);
+  });
 });
