@@ -55,7 +55,8 @@ const opened = new WeakMap<object, Promise<WebRuntime>>();
  * profile, is out of reach once it has started. A second call gives the runtime of the first, its options unread.
  *
  * Running a model blocks the thread and cannot be interrupted, and native code that crashes takes the runtime with it
- * until the page is loaded again: prefer a worker, which can be ended.
+ * until the page is loaded again: prefer a worker, which can be ended. Workers have no import map, so without a bundler
+ * give `load` there.
  *
  * @throws SeInjectError `verify/runtime-missing` where the package or its `.wasm` file cannot be loaded, or where it was
  * in use already.

@@ -17,13 +17,6 @@ import type { PageApi, PageGlobal } from './page.ts';
 
 const CHROMIUM = process.env['CHROMIUM_PATH'] ?? '/usr/bin/chromium';
 
-/** Whether there is a browser to test in. */
-export const HAS_CHROMIUM: boolean = hasPart(
-  'chromium',
-  existsSync(CHROMIUM),
-  'apt-get install chromium, or name one in CHROMIUM_PATH',
-);
-
 /** A name for this machine that a browser does not know for one, so that a page from there is as one from the net. */
 const UNTRUSTED_HOST = 'page.test';
 
@@ -103,6 +96,19 @@ export async function openPage(options: PageOptions = {}): Promise<TestPage> {
       callPage(page, name, args) as ReturnType<PageApi[K]>,
     console: lines,
   };
+}
+
+/** Whether there is a browser with WebGPU to test in, which is found out by starting it. */
+export async function hasBrowser(): Promise<boolean> {
+  const remedy = 'apt-get install chromium libvulkan1, or name another in CHROMIUM_PATH';
+  if (!hasPart('chromium', existsSync(CHROMIUM), remedy)) return false;
+  const page = await openPage();
+  const adapter = await page.call('hasAdapter');
+  if (!adapter) {
+    await closePages();
+    console.warn(`"${CHROMIUM}" has no WebGPU adapter: ${remedy}`);
+  }
+  return hasPart('a WebGPU adapter in chromium', adapter, remedy);
 }
 
 /** Ends the browser and the server, if a page was opened. */

@@ -11,13 +11,14 @@ import {
 import { errorOf } from '../helpers/error-of.ts';
 import { CHAIN, identity, node, REFUSED, TENSORS, X, Y, Z } from '../helpers/runtime-cases.ts';
 import { type TinyModel, tinyModel } from '../helpers/tiny-model.ts';
-import { closePages, HAS_CHROMIUM, openPage, serve, type TestPage } from './harness.ts';
+import { closePages, hasBrowser, openPage, serve, type TestPage } from './harness.ts';
 import type { RunRequest, RunResult, ServedModel } from './page.ts';
 
 const WASM: SessionOptions = { provider: 'wasm', graphOptimization: 'disabled' };
 const WEBGPU: SessionOptions = { provider: 'webgpu', graphOptimization: 'disabled' };
 const { FLOAT, FLOAT16, DOUBLE, INT4 } = DataType;
 
+const HAS_BROWSER = await hasBrowser();
 afterAll(closePages);
 
 let shared: Promise<TestPage> | undefined;
@@ -66,7 +67,7 @@ function profileOf(result: RunResult): SessionProfile {
   return result.profile;
 }
 
-describe.skipIf(!HAS_CHROMIUM)('openOnnxRuntimeWeb', () => {
+describe.skipIf(!HAS_BROWSER)('openOnnxRuntimeWeb', () => {
   it('names itself and its providers, and gives the console back', async () => {
     const page = await openPage();
     expect(await page.call('open')).toEqual({
@@ -123,7 +124,18 @@ describe.skipIf(!HAS_CHROMIUM)('openOnnxRuntimeWeb', () => {
   });
 });
 
-describe.skipIf(!HAS_CHROMIUM)('probeWebProvider', () => {
+describe.skipIf(!HAS_BROWSER)('a worker', () => {
+  it('runs models as the page does', async () => {
+    const page = await openPage();
+    const model = { url: serve(tinyModel(CONV)) };
+    const options = { ...WEBGPU, profile: true };
+    const result = await page.call('runInWorker', { model, options, feeds: { x: CONV_X } });
+    expect(providerOf(profileOf(result), 'conv')).toBe('webgpu');
+    expect(page.console).toEqual([]);
+  });
+});
+
+describe.skipIf(!HAS_BROWSER)('probeWebProvider', () => {
   it('finds the CPU, which has no adapter', async () => {
     const page = await sharedPage();
     expect(await page.call('probe', 'wasm')).toEqual({
@@ -148,7 +160,7 @@ describe.skipIf(!HAS_CHROMIUM)('probeWebProvider', () => {
   });
 });
 
-describe.skipIf(!HAS_CHROMIUM)('a session', () => {
+describe.skipIf(!HAS_BROWSER)('a session', () => {
   it('declares names, types and shapes, and reads the outputs that are asked for', async () => {
     const all = await run(tinyModel(CHAIN), WASM, { x: X });
     expect(all.inputs).toEqual([{ name: 'x', dataType: 'float32', shape: ['N', 2] }]);
@@ -265,7 +277,7 @@ describe.skipIf(!HAS_CHROMIUM)('a session', () => {
   });
 });
 
-describe.skipIf(!HAS_CHROMIUM)('the profile', () => {
+describe.skipIf(!HAS_BROWSER)('the profile', () => {
   it('proves of every node where it ran, the layout rewrite seen through', async () => {
     const result = await run(tinyModel(CONV), { ...WEBGPU, profile: true }, { x: CONV_X });
     const profile = profileOf(result);
@@ -305,7 +317,7 @@ describe.skipIf(!HAS_CHROMIUM)('the profile', () => {
   });
 });
 
-describe.skipIf(!HAS_CHROMIUM)('float16', () => {
+describe.skipIf(!HAS_BROWSER)('float16', () => {
   const model: TinyModel = {
     nodes: [node('Relu', ['x'], 'y', 'relu')],
     inputs: [['x', FLOAT16, [2]]],
@@ -327,7 +339,7 @@ describe.skipIf(!HAS_CHROMIUM)('float16', () => {
   });
 });
 
-describe.skipIf(!HAS_CHROMIUM)('external data', () => {
+describe.skipIf(!HAS_BROWSER)('external data', () => {
   const model = tinyModel({
     ...CHAIN,
     nodes: [node('Add', ['x', 'w'], 'z')],
@@ -358,7 +370,7 @@ describe.skipIf(!HAS_CHROMIUM)('external data', () => {
   });
 });
 
-describe.skipIf(!HAS_CHROMIUM)('a model that is refused', () => {
+describe.skipIf(!HAS_BROWSER)('a model that is refused', () => {
   describe.each([WASM, WEBGPU])('on $provider', (options) => {
     it.each(REFUSED)('for %s says %s', async (_, reason, model) => {
       const error = await errorOf(run(tinyModel(model), options, { x: X }));

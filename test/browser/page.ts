@@ -11,7 +11,12 @@ import type {
   SessionOptions,
   SessionProfile,
 } from '../../src/verify/runtime.ts';
-import { openOnnxRuntimeWeb, probeWebProvider, type WebRuntime } from '../../src/web/index.ts';
+import {
+  type OrtWebModule,
+  openOnnxRuntimeWeb,
+  probeWebProvider,
+  type WebRuntime,
+} from '../../src/web/index.ts';
 import { blobSource } from '../../src/wire/byte-source.ts';
 import { patchedBytes } from '../../src/wire/patch.ts';
 
@@ -58,6 +63,10 @@ export interface VerifyRequest {
 }
 
 const api = {
+  async hasAdapter(): Promise<boolean> {
+    return (await navigator.gpu?.requestAdapter()) != null;
+  },
+
   /** Opens the runtime, from another place than {@link openRuntime} does where one is named. */
   async open(wasmPaths?: string): Promise<OpenResult> {
     const { log, error } = console;
@@ -86,6 +95,22 @@ const api = {
   /** Loads models and runs them, all at the same time. */
   runAll(requests: readonly RunRequest[]): Promise<RunResult[]> {
     return Promise.all(requests.map((request) => api.run(request)));
+  },
+
+  /** {@link run}, in a worker that is ended after it. */
+  async runInWorker(request: RunRequest): Promise<RunResult> {
+    const worker = new Worker(import.meta.url, { type: 'module' });
+    try {
+      const outcome = await new Promise<Outcome>((resolve, reject) => {
+        worker.onmessage = ({ data }: MessageEvent<Outcome>) => resolve(data);
+        worker.onerror = ({ message }) => reject(new Error(`in the worker: ${message}`));
+        worker.postMessage(request);
+      });
+      if (!outcome.ok) throw new Error(`in the worker: ${outcome.error.message}`);
+      return outcome.value as RunResult;
+    } finally {
+      worker.terminate();
+    }
   },
 
   async run(request: RunRequest): Promise<RunResult> {
@@ -130,6 +155,12 @@ const WRONG_SE: BlockDefinition = defineBlock({
       .build(site, options)
       .map((node) => (node.opType === 'GlobalAveragePool' ? { ...node, opType: 'GlobalMaxPool' } : node)),
 });
+
+/** Workers have no import map. */
+function loadByUrl(): Promise<OrtWebModule> {
+  const url = '/ort/ort.webgpu.bundle.min.mjs';
+  return import(/* @vite-ignore */ url) as Promise<OrtWebModule>;
+}
 
 async function verifyOne(runtime: WebRuntime, request: VerifyRequest): Promise<VerifyReport> {
   const before = await (await fetched(request.before.url)).blob();
@@ -185,24 +216,33 @@ export interface PageGlobal {
 
 const functions = new Map<string, (...args: never[]) => Promise<unknown>>(Object.entries(api));
 
-Object.assign(globalThis, {
-  async callApi(name, args) {
-    try {
-      const call = functions.get(name);
-      if (call === undefined) throw new Error(`the page has no function "${name}"`);
-      return { ok: true, value: await call(...(args as never[])) };
-    } catch (error) {
-      if (isSeInjectError(error)) {
-        const { code, message, details } = error;
-        return { ok: false, error: { code, message, details } };
-      }
-      return { ok: false, error: { message: error instanceof Error ? `${error.stack}` : String(error) } };
+async function callApi(name: string, args: readonly unknown[]): Promise<Outcome> {
+  try {
+    const call = functions.get(name);
+    if (call === undefined) throw new Error(`the page has no function "${name}"`);
+    return { ok: true, value: await call(...(args as never[])) };
+  } catch (error) {
+    if (isSeInjectError(error)) {
+      const { code, message, details } = error;
+      return { ok: false, error: { code, message, details } };
     }
-  },
-} satisfies PageGlobal);
+    return { ok: false, error: { message: error instanceof Error ? `${error.stack}` : String(error) } };
+  }
+}
+
+/** The same script is the page's and its worker's. */
+const IS_WORKER = typeof document === 'undefined';
+
+if (IS_WORKER) {
+  addEventListener('message', async ({ data }: MessageEvent<RunRequest>) => {
+    postMessage(await callApi('run', [data]));
+  });
+} else {
+  Object.assign(globalThis, { callApi } satisfies PageGlobal);
+}
 
 function openRuntime(): Promise<WebRuntime> {
-  return openOnnxRuntimeWeb({ wasmPaths: '/ort/' });
+  return openOnnxRuntimeWeb({ wasmPaths: '/ort/', load: IS_WORKER ? loadByUrl : undefined });
 }
 
 /** The data files of a model, where it has any. */

@@ -8,7 +8,7 @@ import { STYLES } from '../../fixtures/style.ts';
 import { wireWriter } from '../../fixtures/wire-writer.ts';
 import type { ProviderReport, VerifyReport } from '../../src/verify/index.ts';
 import { localModels, packagedModels } from '../helpers/corpus.ts';
-import { closePages, HAS_CHROMIUM, openPage, serve, type TestPage } from './harness.ts';
+import { closePages, hasBrowser, openPage, serve, type TestPage } from './harness.ts';
 
 /** Real networks of different families that are small enough for a GPU in software. */
 const REAL = [
@@ -26,9 +26,11 @@ const MODELS: readonly (readonly [string, () => Uint8Array])[] = [
     .map(({ name, path }) => [name, () => readFileSync(path)] as const),
 ];
 
+const HAS_BROWSER = await hasBrowser();
+
 let page: TestPage;
 beforeAll(async () => {
-  if (HAS_CHROMIUM) page = await openPage();
+  if (HAS_BROWSER) page = await openPage();
 });
 afterAll(closePages);
 
@@ -38,7 +40,7 @@ function providerReport(report: VerifyReport, provider: string): ProviderReport 
   return found;
 }
 
-describe.skipIf(!HAS_CHROMIUM)('verify, in the page', () => {
+describe.skipIf(!HAS_BROWSER)('verify, in the page', () => {
   describe.each(MODELS)('%s', (_, build) => {
     it.each(['neutral', 'kaiming-uniform'])('passes with %s blocks, which ran on WebGPU', async (init) => {
       const [report] = await page.call('verify', [{ before: { url: serve(build()) }, inject: { init } }]);
