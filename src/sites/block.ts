@@ -1,7 +1,7 @@
 import type { NodeId, Use, ValueId } from '../graph/view.ts';
 import type { Reading } from './reading.ts';
 import { protoOf } from './reading.ts';
-import type { ExistingGate, Rejection, RejectionReason, SiteBlock, SiteKind } from './site.ts';
+import type { Rejection, RejectionReason, SiteBlock, SiteKind } from './site.ts';
 import type { Step } from './step.ts';
 
 /** A block that a finder has made out: a site if it has no gate yet. */
@@ -43,15 +43,6 @@ export interface Context {
 /** Makes a rejection. */
 export function reject(reading: Reading, node: NodeId, reason: RejectionReason, detail: string): Rejection {
   return { node, opType: protoOf(reading, node).opType, reason, detail };
-}
-
-/** A gate as it is reported. */
-export function existingGate(
-  gate: Step,
-  kind: ExistingGate['kind'],
-  channels: number | undefined,
-): ExistingGate {
-  return { node: gate.node, value: gate.inputs[0] ?? '', kind, channels };
 }
 
 /** All uses of a value, for blocks that are scaled as a whole. */

@@ -68,7 +68,7 @@ function layerOf(
   if (kept === undefined || fresh === undefined) return undefined;
   const producer = reading.view.producers.get(kept)?.node;
   const fork = forkOf(reading, [kept, fresh]);
-  if (fork === undefined || fork !== producer) return undefined;
+  if (fork !== producer) return undefined;
   const branch = branchOf(reading, fresh, fork);
   if (branch === undefined || branch.sources.size !== 1 || !branch.sources.has(kept)) return undefined;
   const steps = [...branch.steps];

@@ -1,9 +1,11 @@
+import { DataType, isFloating } from '../onnx/data-type.ts';
 import { allUses, type Block, type Context, type Found, firstReader, reject } from './block.ts';
 import { activatedOutput, isLinear } from './forward.ts';
 import { readInvertedResidual } from './inverted-residual.ts';
-import { outputOf } from './reading.ts';
+import { outputOf, protoOf, type Reading } from './reading.ts';
 import { nodesOf } from './region.ts';
 import type { Rejection } from './site.ts';
+import type { Step } from './step.ts';
 
 /**
  * Finds the depthwise separable convolutions of MobileNet v1: depthwise, activation, pointwise, activation.
@@ -28,6 +30,17 @@ export function findDepthwiseSeparables({ reading, taken, asked }: Context): Fou
           pair.depthwise.node,
           'not-selected',
           'a depthwise separable convolution without an activation inside: taken only when the kind is asked for',
+        ),
+      );
+      continue;
+    }
+    if (end.steps.some((inner) => roundsToIntegers(reading, inner))) {
+      rejections.push(
+        reject(
+          reading,
+          pair.depthwise.node,
+          'integer-arithmetic',
+          'in integer arithmetic the clip behind its 1x1 convolution may be an activation or only the requantizer: it cannot be told whether that convolution is linear',
         ),
       );
       continue;
@@ -65,6 +78,14 @@ export function findDepthwiseSeparables({ reading, taken, asked }: Context): Fou
     });
   }
   return { blocks, rejections };
+}
+
+/** Whether a step makes integers of its numbers: a network that was exported as integer arithmetic on floats. */
+function roundsToIntegers(reading: Reading, step: Step): boolean {
+  const { opType, attribute } = protoOf(reading, step.node);
+  if (opType === 'Floor' || opType === 'Round' || opType === 'Ceil') return true;
+  const to = attribute.get('to')?.i ?? DataType.UNDEFINED;
+  return opType === 'Cast' && !isFloating(to);
 }
 
 /** Steps are listed from the pointwise convolution back: those up to the depthwise one are the pair's own. */

@@ -20,7 +20,6 @@ export function readFunction(reading: Reading, node: NodeId): Step | undefined {
   if (operands.length < 2 || !ELEMENTWISE.has(protoOf(reading, node).opType)) return undefined;
   const { producers } = reading.view;
   const fork = forkOf(reading, operands);
-  if (fork === undefined) return undefined;
   const nodes = new Set<NodeId>([node]);
   const sources = new Set<ValueId>();
   const waiting: ValueId[] = [...operands];

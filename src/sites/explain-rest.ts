@@ -52,6 +52,17 @@ function explain(reading: Reading, node: NodeId, block: Block | undefined): Why 
     return explainConstant(reading, node);
   const own = reading.steps.get(node);
   const outer = outermost(reading, node);
+  if (own?.convolution?.fusedSum !== undefined && reading.isData(own.convolution.fusedSum)) {
+    return own.convolution.blocked
+      ? [
+          'blocked-layout',
+          "adds a skip inside a convolution in onnxruntime's blocked layout: inject before it optimizes",
+        ]
+      : [
+          'fused-sum',
+          'adds a skip inside a fused convolution, where nothing can be put in between: inject before onnxruntime optimizes',
+        ];
+  }
   const merges = inputs.length > 1 && [SUMS, PRODUCTS, CONCATS].some((group) => group.has(proto.opType));
   const depthwise = own?.convolution?.depthwise === true;
   if (!merges && !depthwise) return undefined;
@@ -84,6 +95,9 @@ function explainInside({ kind }: Block, depthwise: boolean): Why | undefined {
 
 function explainConstant(reading: Reading, node: NodeId): Why {
   const [data = ''] = dataInputsOf(reading, node);
+  if (protoOf(reading, node).input.every((value) => value === data || value === '')) {
+    return ['activation-arithmetic', 'adds a value to itself'];
+  }
   const behind = stepBehind(reading, data);
   const added = protoOf(reading, node).input.find((value) => value !== data) ?? '';
   const count = constantOf(reading.view, added)?.dims.reduce((product, dim) => product * dim, 1) ?? 1;

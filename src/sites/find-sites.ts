@@ -1,6 +1,6 @@
 import type { ValueTypes } from '../graph/types.ts';
 import type { GraphView, NodeId, ValueId } from '../graph/view.ts';
-import { type Block, type Context, existingGate, type Found } from './block.ts';
+import type { Block, Context, Found } from './block.ts';
 import { findDecoderStages } from './decoder.ts';
 import { findDenseLayers } from './dense.ts';
 import { findDepthwiseSeparables } from './depthwise-separable.ts';
@@ -8,6 +8,7 @@ import { explainRest } from './explain-rest.ts';
 import { findInceptions } from './inception.ts';
 import { findLoneInvertedResiduals } from './lone-inverted-residual.ts';
 import { makeSites } from './make-sites.ts';
+import { rejectNested } from './nested-graphs.ts';
 import { findPlains } from './plain.ts';
 import { beginReading, channelsOf, type Reading, stepsAfter } from './reading.ts';
 import { findResiduals } from './residual.ts';
@@ -58,6 +59,13 @@ const FINDERS: readonly ((context: Context) => Found)[] = [
  * ```
  */
 export function findSites(view: GraphView, types: ValueTypes, options: SiteOptions = {}): SiteReport {
+  return search(view, types, options, 0);
+}
+
+/** Bodies in bodies and functions in functions are followed this far. */
+const DEPTH_LIMIT = 4;
+
+function search(view: GraphView, types: ValueTypes, options: SiteOptions, depth: number): SiteReport {
   const reading = beginReading(view, types);
   readSteps(reading);
   const kinds = options.kinds ?? 'auto';
@@ -80,10 +88,17 @@ export function findSites(view: GraphView, types: ValueTypes, options: SiteOptio
   const made = makeSites(reading, blocks, (block) => kinds === 'auto' || asked.has(block.kind));
   made.rejections.forEach(note);
   explainRest(reading, taken, rejections).forEach(note);
+  if (depth < DEPTH_LIMIT) {
+    rejectNested(
+      view,
+      types,
+      (inner, innerTypes) => search(inner, innerTypes, options, depth + 1).sites,
+    ).forEach(note);
+  }
   return {
     sites: made.sites,
     rejections: [...rejections.values()].sort((a, b) => a.node - b.node),
-    existing: gatesOf(reading, blocks),
+    existing: gatesOf(reading, blocks, taken),
   };
 }
 
@@ -92,11 +107,18 @@ function gateOn(reading: Reading, value: ValueId): Step | undefined {
   return stepsAfter(reading, value).find(({ role, inputs }) => role === 'gate' && inputs.includes(value));
 }
 
-function gatesOf(reading: Reading, blocks: readonly Block[]): readonly ExistingGate[] {
+function gatesOf(
+  reading: Reading,
+  blocks: readonly Block[],
+  taken: ReadonlyMap<NodeId, Block>,
+): readonly ExistingGate[] {
   const inBlocks = new Set(blocks.map(({ gate }) => gate?.node));
   return [...reading.steps.values()]
     .filter(({ role }) => role === 'gate')
-    .map((gate) =>
-      existingGate(gate, inBlocks.has(gate.node) ? 'se' : 'gate', channelsOf(reading, gate.inputs[0] ?? '')),
-    );
+    .map((gate) => ({
+      node: gate.node,
+      value: gate.inputs[0] ?? '',
+      kind: inBlocks.has(gate.node) || taken.has(gate.node) ? 'se' : 'gate',
+      channels: channelsOf(reading, gate.inputs[0] ?? ''),
+    }));
 }

@@ -127,9 +127,12 @@ export function chainBack(reading: Reading, from: ValueId, stop: Stop): Chain {
 /** Inside a chain padding and channel shuffles are looked through too. */
 function isPassed(reading: Reading, step: Step): boolean {
   return (
-    LOOKED_THROUGH.has(step.role) || step.role === 'shuffle' || protoOf(reading, step.node).opType === 'Pad'
+    LOOKED_THROUGH.has(step.role) || step.role === 'shuffle' || PASSED.has(protoOf(reading, step.node).opType)
   );
 }
+
+/** What changes neither numbers nor their order, and pads: a 1-D convolution may stand in 2-D between such. */
+const PASSED: ReadonlySet<string> = new Set(['Pad', 'Squeeze', 'Unsqueeze']);
 
 interface Depthwise {
   readonly step: Step;

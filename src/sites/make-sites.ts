@@ -1,6 +1,6 @@
 import { stageOf } from '../graph/strides.ts';
 import type { ValueId } from '../graph/view.ts';
-import { dataTypeName, isFloating } from '../onnx/data-type.ts';
+import { DataType, type DataTypeNumber, dataTypeName, isFloating } from '../onnx/data-type.ts';
 import { type Block, reject } from './block.ts';
 import { channelAxisOf, channelsOf, type Reading, stepBehind, typeOf } from './reading.ts';
 import type { Rejection, Site } from './site.ts';
@@ -43,14 +43,20 @@ function makeSite(
   if (!isSelected(block))
     return no('not-selected', `is of the kind "${block.kind}", which was not asked for`);
   const type = typeOf(reading, value);
-  const dataType = type?.dataType ?? 0;
+  const dataType = dataTypeOf(reading, value);
   if (isBlocked(reading, value)) {
     return no(
       'blocked-layout',
       "its features are in onnxruntime's blocked layout, which has no channel axis: export without the layout optimization",
     );
   }
-  if (dataType !== 0 && !isFloating(dataType)) {
+  if (dataType === DataType.UNDEFINED || FLOAT8.test(dataTypeName(dataType))) {
+    return no(
+      'unsupported-data-type',
+      `a gate cannot be computed in the element type of its features (${dataTypeName(dataType)})`,
+    );
+  }
+  if (!isFloating(dataType)) {
     return no(
       'integer-arithmetic',
       `its features are ${dataTypeName(dataType)} all the way through: a gate needs floating point`,
@@ -85,6 +91,20 @@ function makeSite(
     inputChannels: channelsOf(reading, block.around.input),
     outputChannels: channelsOf(reading, block.around.output),
   };
+}
+
+/** Eight bits and fewer of floating point hold weights, not gates. */
+const FLOAT8 = /^FLOAT[48]E/;
+
+/** The element type of a value; where an operator of another domain hides it, that of what it was computed from. */
+function dataTypeOf(reading: Reading, value: ValueId): DataTypeNumber {
+  let at: ValueId | undefined = value;
+  for (let passed = 0; passed < 16 && at !== undefined; passed += 1) {
+    const dataType = typeOf(reading, at)?.dataType ?? DataType.UNDEFINED;
+    if (dataType !== DataType.UNDEFINED) return dataType;
+    at = stepBehind(reading, at)?.inputs[0];
+  }
+  return DataType.UNDEFINED;
 }
 
 /** Whether a value was written by onnxruntime's blocked convolutions, looking through what keeps the layout. */

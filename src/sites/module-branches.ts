@@ -13,7 +13,6 @@ export interface Module {
 /** Reads the branches of a Concat back to the one value that they start from. */
 export function readModule(reading: Reading, join: Step): Module | undefined {
   const fork = forkOf(reading, join.inputs);
-  if (fork === undefined) return undefined;
   const branches = join.inputs.map((operand) => branchOf(reading, operand, fork));
   if (!branches.every((branch) => branch !== undefined)) return undefined;
   const [source, ...more] = new Set(branches.flatMap(({ sources }) => [...sources]));

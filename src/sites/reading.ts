@@ -1,3 +1,4 @@
+import { capturedValues } from '../graph/captures.ts';
 import { type Constant, constantOf } from '../graph/constants.ts';
 import { type Dominators, dominatorsOf } from '../graph/dominators.ts';
 import { orderNodes } from '../graph/order.ts';
@@ -29,11 +30,20 @@ export interface Reading {
   /** Whether a value depends on the contents of a graph input. */
   readonly isData: (value: ValueId) => boolean;
   readonly convolutions: ReadonlyMap<NodeId, Convolution>;
+  /** Data inputs by node. */
+  readonly dataInputs: readonly (readonly ValueId[])[];
+  /** Steps that walks may still visit, all together: keeps the time linear whatever the graph. */
+  readonly budget: { steps: number };
   /** Whether attention is computed anywhere; known once the steps are read. */
   readonly hasAttention: { present: boolean };
   /** Values from which a convolution or fully connected layer is reached other than through a softmax or the like. */
   readonly reachesWeights: ReadonlySet<ValueId>;
 }
+
+/** Blocks in blocks visit a node a few times; DenseNets of all features, some dozens. */
+const STEPS_PER_NODE = 64;
+/** Small graphs are walked whatever they hold. */
+const SPARE_NODES = 1000;
 
 /** Derives everything but the steps, which {@link readSteps} fills in. */
 export function beginReading(view: GraphView, types: ValueTypes): Reading {
@@ -59,6 +69,8 @@ export function beginReading(view: GraphView, types: ValueTypes): Reading {
     strides: stridesOf(view, types),
     isData,
     convolutions,
+    dataInputs: view.nodes.map((proto) => readDataInputs(proto, isData)),
+    budget: { steps: STEPS_PER_NODE * (view.nodes.length + SPARE_NODES) },
     hasAttention: { present: false },
     reachesWeights: valuesBeforeWeights(view, order, convolutions),
   };
@@ -93,9 +105,21 @@ export function protoOf(reading: Reading, node: NodeId): NodeProto {
   return reading.view.nodes[node]!;
 }
 
-/** The data inputs of a node, each once. */
-export function dataInputsOf({ view, isData }: Reading, node: NodeId): readonly ValueId[] {
-  return [...new Set(view.nodes[node]?.input.filter((value) => value !== '' && isData(value)))];
+/** The data inputs of a node, each once; for one with bodies, what these capture too. */
+export function dataInputsOf({ dataInputs }: Reading, node: NodeId): readonly ValueId[] {
+  return dataInputs[node] ?? [];
+}
+
+function readDataInputs(proto: NodeProto, isData: (value: ValueId) => boolean): readonly ValueId[] {
+  const found: ValueId[] = [];
+  const add = (value: ValueId): void => {
+    if (value !== '' && isData(value) && !found.includes(value)) found.push(value);
+  };
+  // A join of a thousand operands would make `includes` slow.
+  if (proto.input.length > 32) for (const value of new Set(proto.input)) add(value);
+  else for (const value of proto.input) add(value);
+  for (const value of capturedValues(proto)) add(value);
+  return found;
 }
 
 /** The step that gives a value, or nothing for graph inputs. */

@@ -107,15 +107,16 @@ function sumTree(
 ): { readonly operands: readonly ValueId[]; readonly inner: readonly Step[] } {
   const operands: ValueId[] = [];
   const inner: Step[] = [];
-  const visit = (value: ValueId): void => {
+  const waiting = step.inputs.toReversed();
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
     const below = stepBehind(reading, value);
     if (below?.role === 'sum' && feedsSumAlone(reading, below)) {
-      for (const input of below.inputs) visit(input);
       inner.push(below);
+      waiting.push(...below.inputs.toReversed());
     } else operands.push(value);
-  };
-  for (const input of step.inputs) visit(input);
-  return { operands, inner };
+  }
+  // The innermost first, so that what is a block by itself is known before what is around it.
+  return { operands, inner: inner.reverse() };
 }
 
 /** Whether a sum is only an operand of another sum. */

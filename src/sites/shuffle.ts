@@ -31,7 +31,6 @@ export function findShuffles({ reading, taken }: Context): Found {
 
 function readUnit(reading: Reading, join: Step): Block | undefined {
   const fork = forkOf(reading, join.inputs);
-  if (fork === undefined) return undefined;
   const [a, b] = join.inputs.map((operand) => branchOf(reading, operand, fork));
   if (a === undefined || b === undefined || !areDisjoint([a, b])) return undefined;
   const [skip, branch] = convolutionsOf(a).length <= convolutionsOf(b).length ? [a, b] : [b, a];

@@ -80,6 +80,7 @@ export type RejectionReason =
   | 'unknown-channels'
   | 'unknown-rank'
   | 'blocked-layout'
+  | 'fused-sum'
   | 'integer-arithmetic'
   | 'unsupported-data-type'
   | 'inside-body'
