@@ -13,11 +13,20 @@ export function bodiesOf(node: NodeProto): readonly GraphProto[] {
 
 /** The values that the bodies of a node read from outside, each once, those of nested bodies included. */
 export function capturedValues(node: NodeProto): ReadonlySet<string> {
+  // Nearly all nodes have no body, and all are asked.
+  if (!hasBodies(node)) return NOTHING;
   const captured = new Set<string>();
   for (const body of bodiesOf(node)) {
     for (const value of freeValues(body)) captured.add(value);
   }
   return captured;
+}
+
+const NOTHING: ReadonlySet<string> = new Set();
+
+function hasBodies({ attribute }: NodeProto): boolean {
+  for (const { g, graphs } of attribute.values()) if (g !== undefined || graphs.length > 0) return true;
+  return false;
 }
 
 function freeValues(body: GraphProto): Set<string> {

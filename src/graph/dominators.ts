@@ -11,6 +11,8 @@ export interface Dominators {
   readonly parent: ReadonlyMap<NodeId, NodeId>;
   /** Steps from the root. */
   readonly depth: ReadonlyMap<NodeId, number>;
+  /** A dominator further up: following these where they do not lead too far reaches any depth in few steps. */
+  readonly jump: ReadonlyMap<NodeId, NodeId>;
 }
 
 /**
@@ -18,12 +20,14 @@ export interface Dominators {
  * producer of its data, whatever its weights come from.
  *
  * `isConstant` tells the values to leave out. (Cooper, Harvey, Kennedy: "A Simple, Fast Dominance Algorithm"; on an
- * acyclic graph in topological order one pass is enough.)
+ * acyclic graph in topological order one pass is enough. The jumps are those of Myers: "An Applicative Random-Access
+ * Stack"; without them, sums that run along a deep network would each cost its depth.)
  */
 export function dominatorsOf(view: GraphView, isConstant: (value: string) => boolean): Dominators {
   const parent = new Map<NodeId, NodeId>();
   const depth = new Map<NodeId, number>([[ROOT, 0]]);
-  const dominators = { parent, depth };
+  const jump = new Map<NodeId, NodeId>([[ROOT, ROOT]]);
+  const dominators = { parent, depth, jump };
   for (const node of orderNodes(view).order) {
     let found: NodeId | undefined;
     const proto = view.nodes[node];
@@ -33,19 +37,29 @@ export function dominatorsOf(view: GraphView, isConstant: (value: string) => boo
       const source = view.producers.get(value)?.node ?? ROOT;
       found = found === undefined ? source : commonDominator(dominators, found, source);
     }
-    parent.set(node, found ?? ROOT);
-    depth.set(node, (depth.get(found ?? ROOT) ?? 0) + 1);
+    const above = found ?? ROOT;
+    const depthOf = (at: NodeId): number => depth.get(at) ?? 0;
+    const near = jump.get(above) ?? ROOT;
+    const far = jump.get(near) ?? ROOT;
+    parent.set(node, above);
+    depth.set(node, depthOf(above) + 1);
+    jump.set(node, depthOf(above) - depthOf(near) === depthOf(near) - depthOf(far) ? far : above);
   }
   return dominators;
 }
 
 /** The nearest node that dominates both, each counting as a dominator of itself. */
-export function commonDominator({ parent, depth }: Dominators, a: NodeId, b: NodeId): NodeId {
-  let left = a;
-  let right = b;
-  while (left !== right) {
-    if ((depth.get(left) ?? 0) >= (depth.get(right) ?? 0)) left = parent.get(left) ?? ROOT;
-    else right = parent.get(right) ?? ROOT;
+export function commonDominator({ parent, depth, jump }: Dominators, a: NodeId, b: NodeId): NodeId {
+  const depthOf = (node: NodeId): number => depth.get(node) ?? 0;
+  const up = (node: NodeId): NodeId => parent.get(node) ?? ROOT;
+  const jumpOf = (node: NodeId): NodeId => jump.get(node) ?? ROOT;
+  let [low, high] = depthOf(a) > depthOf(b) ? [a, b] : [b, a];
+  while (depthOf(low) > depthOf(high)) low = depthOf(jumpOf(low)) >= depthOf(high) ? jumpOf(low) : up(low);
+  // At one depth jumps are equally long.
+  while (low !== high) {
+    const apart = jumpOf(low) !== jumpOf(high);
+    low = apart ? jumpOf(low) : up(low);
+    high = apart ? jumpOf(high) : up(high);
   }
-  return left;
+  return low;
 }

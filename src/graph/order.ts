@@ -11,11 +11,23 @@ export interface NodeOrder {
   readonly sorted: boolean;
 }
 
+/** Views never change, and inference, strides, dominators and finders all ask for the order of one. */
+const known = new WeakMap<GraphView, NodeOrder>();
+
 /** Orders the nodes of the graph so that producers come first; linear in the size of the graph. */
 export function orderNodes(view: GraphView): NodeOrder {
+  let order = known.get(view);
+  if (order === undefined) {
+    order = findOrder(view);
+    known.set(view, order);
+  }
+  return order;
+}
+
+function findOrder(view: GraphView): NodeOrder {
+  if (isSorted(view)) return { order: view.nodes.map((_, node) => node), cyclic: [], sorted: true };
   const waiting = new Int32Array(view.nodes.length);
   const readers = new Map<NodeId, NodeId[]>();
-  let sorted = true;
   for (const [node, proto] of view.nodes.entries()) {
     const sources = new Set<NodeId>();
     for (const value of [...proto.input, ...capturedValues(proto)]) {
@@ -24,13 +36,11 @@ export function orderNodes(view: GraphView): NodeOrder {
     }
     waiting[node] = sources.size;
     for (const source of sources) {
-      if (source >= node) sorted = false;
       const list = readers.get(source);
       if (list === undefined) readers.set(source, [node]);
       else list.push(node);
     }
   }
-  if (sorted) return { order: view.nodes.map((_, node) => node), cyclic: [], sorted };
   const order: NodeId[] = [];
   for (const node of view.nodes.keys()) if (waiting[node] === 0) order.push(node);
   for (let at = 0; at < order.length; at += 1) {
@@ -42,5 +52,14 @@ export function orderNodes(view: GraphView): NodeOrder {
   }
   const ordered = new Set(order);
   const cyclic = [...view.nodes.keys()].filter((node) => !ordered.has(node));
-  return { order, cyclic, sorted };
+  return { order, cyclic, sorted: false };
+}
+
+function isSorted({ nodes, producers }: GraphView): boolean {
+  const comesBefore = (node: NodeId, value: string): boolean => (producers.get(value)?.node ?? -1) < node;
+  for (const [node, proto] of nodes.entries()) {
+    for (const value of proto.input) if (!comesBefore(node, value)) return false;
+    for (const value of capturedValues(proto)) if (!comesBefore(node, value)) return false;
+  }
+  return true;
 }
