@@ -8,6 +8,7 @@
 
 export {
   BLOCK_INPUT,
+  type BlockCost,
   type BlockDefinition,
   type BlockSite,
   defineBlock,
@@ -66,6 +67,7 @@ export {
   type InjectOptions,
   type OpenModel,
   openModel,
+  type PlannedModel,
   type PlannedSite,
   planInjection,
   type RecordedSite,
@@ -75,6 +77,7 @@ export {
   type StripOptions,
   type Stripped,
   strip,
+  type ToolVersion,
 } from './splice/index.ts';
 export { type BlobLike, type ByteSource, blobSource, memorySource } from './wire/byte-source.ts';
 export {

@@ -4,6 +4,7 @@ import type { SiteKind } from '../sites/site.ts';
 
 /** What a block may know of the place it goes to. */
 export interface BlockSite {
+  /** The family of the block around it. */
   readonly kind: SiteKind;
   /** Channels of the tapped value. */
   readonly channels: number;
@@ -11,13 +12,15 @@ export interface BlockSite {
   readonly channelAxis: number;
   /** Axes of the tapped value, batch and channels included. */
   readonly rank: number;
+  /** Element type of the tapped value. */
   readonly dataType: DataTypeNumber;
   /** Version of ONNX's operator set that the model imports. */
   readonly opset: number;
   /** Spatial sizes, where all are known. */
   readonly spatial: readonly number[] | null;
-  /** Channels of the block's input and output, where known. */
+  /** Channels of the input of the block around it, where known. */
   readonly inputChannels: number | undefined;
+  /** Channels of its output, where known. */
   readonly outputChannels: number | undefined;
 }
 
@@ -26,9 +29,11 @@ export type OptionValue = number | boolean | string;
 
 /** One option of a block: also a command-line option. */
 export interface OptionDefinition {
+  /** What its values are. */
   readonly type: 'number' | 'boolean' | 'choice';
   /** `'auto'` is a default that depends on the site or the initialization; the help says how. */
   readonly default: OptionValue;
+  /** One line for the command line's help. */
   readonly help: string;
   /** What a choice may be. */
   readonly choices?: readonly string[];
@@ -45,9 +50,11 @@ export type ResolvedOptions = Readonly<Record<string, OptionValue>>;
 export interface WeightSpec {
   /** Name within the block: `reduce.weight`. */
   readonly name: string;
+  /** Its shape as it is stored. */
   readonly dims: readonly number[];
-  /** Inputs and outputs that one output of the layer sees: what initializers scale by. */
+  /** Inputs of one output of the layer: what initializers scale by, as by the next. */
   readonly fanIn: number;
+  /** Outputs that one input of the layer goes to. */
   readonly fanOut: number;
   /** A bias starts at zero in most recipes; a constant is no weight at all (the 2 of `2*sigmoid`, a list of axes). */
   readonly role: 'weight' | 'bias' | 'constant';
@@ -63,9 +70,11 @@ export interface WeightSpec {
 export interface NodeSpec {
   /** `squeeze`, `reduce`, `act`, `expand`, `gate`, `scale`. */
   readonly name: string;
+  /** An operator of ONNX's own set, in the version that the site's opset has of it. */
   readonly opType: string;
   /** {@link BLOCK_INPUT}, names of weights, names of nodes before this one. */
   readonly inputs: readonly string[];
+  /** Its attributes, by name, in the order in which they are written. */
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
 }
 
@@ -74,7 +83,9 @@ export const BLOCK_INPUT = 'x';
 
 /** Features in float64, channels first or last as the site says. */
 export interface Features {
+  /** The elements in row-major order. */
   readonly data: Float64Array;
+  /** Sizes, outermost first. */
   readonly dims: readonly number[];
 }
 
@@ -93,6 +104,14 @@ export interface ReferenceResult {
   readonly gateBound: Float64Array;
 }
 
+/** What a block adds to a network. */
+export interface BlockCost {
+  /** Weights and biases. */
+  readonly parameters: number;
+  /** Multiply-accumulates for one sample; nothing where the spatial sizes are not known. */
+  readonly macs: number | null;
+}
+
 /**
  * A block of channel attention as a plugin: the built-in ones use the same door as a user's own.
  *
@@ -100,10 +119,13 @@ export interface ReferenceResult {
  * joined by names local to the block.
  */
 export interface BlockDefinition {
+  /** What `--block` takes, and what stands in the names of its nodes. */
   readonly name: string;
   /** Raised when the graph that `build` gives for the same options changes. */
   readonly version: number;
+  /** One line: what it is and where it was published. */
   readonly description: string;
+  /** The options by name, which are command-line options too. */
   readonly options: Readonly<Record<string, OptionDefinition>>;
   /**
    * Decides what is `auto`, for one site; what is decided stays as it is. Throws `blocks/invalid-option` where options
@@ -114,11 +136,8 @@ export interface BlockDefinition {
   weights(site: BlockSite, options: ResolvedOptions): readonly WeightSpec[];
   /** The nodes, sorted; the last one gives the scaled features. */
   build(site: BlockSite, options: ResolvedOptions): readonly NodeSpec[];
-  /** Added parameters, and multiply-accumulates for one sample where the spatial sizes are known. */
-  cost(
-    site: BlockSite,
-    options: ResolvedOptions,
-  ): { readonly parameters: number; readonly macs: number | null };
+  /** What the block adds to the network. */
+  cost(site: BlockSite, options: ResolvedOptions): BlockCost;
   /** The weights that make the block change nothing, each filled with one number, or nothing where none do. */
   neutral(options: ResolvedOptions): ReadonlyMap<string, number> | undefined;
   /** Computes the block in float64, by code that shares nothing with `build`. */

@@ -7,11 +7,20 @@ import { DataType, type DataTypeNumber, dataTypeName } from './data-type.ts';
 import { toBfloat16, toFloat16 } from './half.ts';
 import { onnx } from './proto.ts';
 
-/** An attribute to be written. */
+/** An attribute to be written: an integer, a list of them, or a float. */
 export type AttributeValue =
-  | { readonly int: number }
-  | { readonly ints: readonly number[] }
-  | { readonly float: number };
+  | {
+      /** The integer. */
+      readonly int: number;
+    }
+  | {
+      /** The integers. */
+      readonly ints: readonly number[];
+    }
+  | {
+      /** The number, which is rounded to float32. */
+      readonly float: number;
+    };
 
 /** A node to be written. */
 export interface NewNode {

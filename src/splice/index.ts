@@ -6,6 +6,7 @@ export {
   INJECT_DEFAULTS,
   type InjectionPlan,
   type InjectOptions,
+  type PlannedModel,
   type PlannedSite,
   planInjection,
   toBlockSite,
@@ -20,4 +21,4 @@ export {
 export { type FoundBlock, findRecordedBlock } from './recorded-block.ts';
 export { type Rewritten, rewrite } from './rewrite.ts';
 export { type StripOptions, type Stripped, strip } from './strip.ts';
-export { TOOL } from './version.ts';
+export { TOOL, type ToolVersion } from './version.ts';

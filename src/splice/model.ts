@@ -8,8 +8,11 @@ import type { ByteSource } from '../wire/byte-source.ts';
 
 /** A model in its three shapes: the bytes (`file.source`), the model as written, the graph view with its types. */
 export interface OpenModel {
+  /** The model as written, over the bytes. */
   readonly file: ModelFile;
+  /** What its graph means. */
   readonly view: GraphView;
+  /** Types of its values, as far as they could be told. */
   readonly types: ValueTypes;
 }
 

@@ -6,7 +6,7 @@ import type { Site, SiteReport } from '../sites/site.ts';
 import { structureDigest } from './digest.ts';
 import type { OpenModel } from './model.ts';
 import { selectSites } from './select.ts';
-import { TOOL } from './version.ts';
+import { TOOL, type ToolVersion } from './version.ts';
 
 /** What to inject, and where. */
 export interface InjectOptions {
@@ -36,24 +36,41 @@ export const INJECT_DEFAULTS: Required<InjectOptions> = {
 
 /** What will be done at one site. */
 export interface PlannedSite {
+  /** The site as it was found. */
   readonly site: Site;
   /** The block's options with every value decided. */
   readonly options: ResolvedOptions;
+  /** Weights and biases that the block adds. */
   readonly addedParameters: number;
-  /** For one sample; nothing where the spatial sizes are not known. */
+  /** Multiply-accumulates that it adds for one sample; nothing where the spatial sizes are not known. */
   readonly addedMacs: number | null;
+}
+
+/** What tells a model from others. */
+export interface PlannedModel {
+  /** Size of the file. */
+  readonly bytes: number;
+  /** SHA-256 of the file without its weights, in hex. */
+  readonly digest: string;
 }
 
 /** An edit before it is made: plain JSON that can be saved, read, edited and replayed on the same model. */
 export interface InjectionPlan {
+  /** Version of this form. */
   readonly planVersion: 1;
-  readonly tool: { readonly name: string; readonly version: string };
+  /** Who made the plan. */
+  readonly tool: ToolVersion;
   /** The model that the plan was made for. */
-  readonly model: { readonly bytes: number; readonly digest: string };
+  readonly model: PlannedModel;
+  /** Name of the block. */
   readonly block: string;
+  /** Version of its definition. */
   readonly blockVersion: number;
+  /** How the weights start. */
   readonly init: string;
+  /** Seed of the random weights. */
   readonly seed: number;
+  /** What is done where, in the order of the graph. */
   readonly sites: readonly PlannedSite[];
 }
 

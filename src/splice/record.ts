@@ -8,17 +8,21 @@ export const RECORD_KEY = 'se-inject';
 /** Characters that the records of a model may have: they take one or two thousand a site. */
 const SIZE_LIMIT = 8 * 1024 * 1024;
 
-/** A use that reads the scaled value: a node by the first value that it gives, and which input, or its bodies. */
+/** A use that was given another value to read. */
 export interface RecordedUse {
+  /** The node, by the first value that it gave; empty for a graph output. */
   readonly node: string;
-  /** Index of the input, or -1 for every capture in the node's bodies. */
+  /** Index of the input, or -1 for every capture in the node's bodies and for a graph output. */
   readonly input: number;
 }
 
 /** What was done at one site. */
 export interface RecordedSite {
+  /** The site's id, after which its random numbers are named. */
   readonly id: string;
+  /** What the block was built for. */
   readonly site: BlockSite;
+  /** The block's options, all decided. */
   readonly options: ResolvedOptions;
   /** The value that was tapped, by the name that it had. */
   readonly value: string;
@@ -26,20 +30,27 @@ export interface RecordedSite {
   readonly tapped: string;
   /** Names in the model by the names within the block. */
   readonly names: Readonly<Record<string, string>>;
+  /** Who reads the scaled value since; where it took over a graph output's name, who follows the tapped value instead. */
   readonly redirected: readonly RecordedUse[];
 }
 
 /** What one injection did: enough to undo it and to check it. */
 export interface InjectionRecord {
+  /** Name and version of this package at the time. */
   readonly tool: string;
+  /** Name of the block. */
   readonly block: string;
+  /** Version of its definition. */
   readonly blockVersion: number;
+  /** How the weights started. */
   readonly init: string;
+  /** Seed of the random weights. */
   readonly seed: number;
   /** Structure digest of the file before the injection. */
   readonly digest: string;
   /** Whether weights are initializers, or `Constant` nodes as below IR 4. */
   readonly weightsAs: 'initializer' | 'constant';
+  /** What was done at each site. */
   readonly sites: readonly RecordedSite[];
   /**
    * Widths that length prefixes had, by their order among those mended, where undoing the edit by rule would give

@@ -9,7 +9,9 @@ import { type InjectionPlan, type InjectOptions, planInjection, resolveBlock } f
 export interface Rewritten extends Injection {
   /** The model as it was given. */
   readonly original: OpenModel;
+  /** What was found in it. */
   readonly report: SiteReport;
+  /** What was done about it. */
   readonly plan: InjectionPlan;
 }
 
