@@ -148,16 +148,18 @@ describe('scanModel', () => {
     expect(graph.name).toBe('g');
   });
 
-  it('finds what training graphs and functions carry', async () => {
+  it('finds the tensors of training graphs, functions and sparse attributes, in the order of the file', async () => {
     const tensor = tensorContent(w, { name: 't', dims: [1], values: [5] });
     const training = w.message(20, w.message(1, w.message(5, tensor)), w.message(2, w.message(5, tensor)));
-    const call = w
-      .message(1, w.text(4, 'Op'), w.message(5, w.text(1, 'v'), w.message(5, tensor)))
-      .subarray(2);
+    const sparse = w.message(5, w.text(1, 's'), w.message(22, w.message(1, tensor), w.message(2, tensor)));
+    const list = w.message(5, w.text(1, 'l'), w.message(23, w.message(1, tensor)));
+    const call = join(w.text(4, 'Op'), w.message(5, w.text(1, 'v'), w.message(5, tensor)), sparse, list);
     const fallback = w.message(11, w.text(1, 'd'), w.message(5, tensor));
-    const bytes = join(w.message(7), training, w.message(25, w.text(1, 'f'), w.message(7, call), fallback));
+    // The graph stands first and is read last.
+    const graph = w.message(7, w.message(5, tensor));
+    const bytes = join(graph, training, w.message(25, w.text(1, 'f'), w.message(7, call), fallback));
     const model = await scanModel(memorySource(bytes));
-    expect(model.payloads.length).toBe(4);
+    expect(model.payloads.length).toBe(8);
     expectAgreement(model, bytes);
   });
 
