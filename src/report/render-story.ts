@@ -9,6 +9,7 @@ import {
   renderStages,
   showPath,
 } from './render-text.ts';
+import { renderVerification } from './render-verification.ts';
 import type { Report } from './report.ts';
 
 /** All that is told of an injection: the network, what went where, what it costs, and how it ended. */
@@ -21,7 +22,7 @@ export function renderInjection(report: Report, paint: Paint, isVerbose: boolean
     table,
     rejections,
     renderCosts(report, paint),
-    [...timings, ...renderStory(report, paint)],
+    [...timings, ...renderStory(report, paint, isVerbose)],
   ]);
 }
 
@@ -37,13 +38,15 @@ export function renderLook(report: Report, paint: Paint): string[] {
 }
 
 /** The last lines of a run: what became of the file, what was checked, and what comes next. */
-export function renderStory(report: Report, paint: Paint): string[] {
+export function renderStory(report: Report, paint: Paint, isVerbose = false): string[] {
   const lines = [endLine(report, paint)];
   for (const { fate, path, bytes } of report.output?.dataFiles ?? []) {
     const where = fate === 'kept' ? 'stays where it is' : 'was copied beside the output';
     lines.push(paint('faint', `data file "${escapeControls(path)}" (${formatBytes(bytes)}) ${where}`));
   }
-  return [...lines, ...verdictLines(report, paint), ...nextLines(report)];
+  const { verification } = report;
+  const verdict = verification === null ? [] : renderVerification(verification, paint, isVerbose);
+  return [...lines, ...verdict, ...nextLines(report)];
 }
 
 /** `in.onnx (13.6 MB) → out.onnx (13.9 MB), 16 SE blocks in 120 ms` */
@@ -70,13 +73,6 @@ function endLine(report: Report, paint: Paint): string {
         `${before} → ${showOutput(report)} (${formatBytes(output?.bytes ?? 0)}), ${showBlocks(report)} in ${formatDuration(totalMs(report))}`,
       );
   }
-}
-
-function verdictLines({ verification }: Report, paint: Paint): string[] {
-  if (verification === null) return [];
-  const { verdict, detail } = verification;
-  const role = verdict === 'pass' ? 'good' : verdict === 'fail' ? 'bad' : 'warning';
-  return [paint(role, `${verdict}: ${escapeControls(detail)}`)];
 }
 
 function nextLines(report: Report): string[] {

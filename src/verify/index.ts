@@ -2,8 +2,20 @@
 
 export { bisectProvider, smallestFailing } from './bisect.ts';
 export { checkEdit, type EditCheck } from './edit.ts';
+export { compareTensors } from './metrics.ts';
+export type { ComparedTensors, TensorComparison } from './metrics-types.ts';
 export { checkProvider, emptyReport, type ProviderResult } from './provider.ts';
 export type { ModelPair, ProviderRequest } from './request.ts';
+export {
+  type ModelSource,
+  type Runtime,
+  type RuntimeDataType,
+  type RuntimeTensor,
+  type RuntimeTensors,
+  type RuntimeValue,
+  resolveFetches,
+  type Session,
+} from './runtime.ts';
 export type {
   BisectReport,
   EditReport,

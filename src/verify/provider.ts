@@ -66,7 +66,7 @@ export async function checkProvider(
         ? await attempt(() => firstDifferent(open, pair, run))
         : undefined;
     return {
-      inputs: { ...inputs, regime: request.feeds === undefined ? run.regime : null },
+      inputs: { ...inputs, regime: request.arrays === undefined ? run.regime : null },
       report: located?.ok === true ? { ...made, firstDifferent: located.value } : made,
     };
   } finally {
@@ -185,7 +185,7 @@ async function inFloat64(
 
 function describeInputs(request: ProviderRequest, first: FirstRun): InputsReport {
   return {
-    source: request.feeds === undefined ? 'seeded' : 'given',
+    source: request.arrays === undefined ? 'seeded' : 'given',
     regime: null,
     seed: request.seed,
     shapes: Object.fromEntries([...first.feeds].map(([name, { dims }]) => [name, dims])),

@@ -330,6 +330,16 @@ function invalidInput(name: string, message: string): SeInjectError {
   return new SeInjectError('verify/invalid-input', message, { details: { name } });
 }
 
+/** How many names a message lists. */
+const LISTED = 6;
+
 function quoteAll(names: readonly string[]): string {
-  return names.length === 0 ? 'none' : names.map((name) => `"${name}"`).join(', ');
+  if (names.length === 0) return 'none';
+  const more = names.length > LISTED ? ` and ${names.length - LISTED} more` : '';
+  return (
+    names
+      .slice(0, LISTED)
+      .map((name) => `"${name}"`)
+      .join(', ') + more
+  );
 }

@@ -1,5 +1,12 @@
 import { isSeInjectError, type SeInjectError } from '../errors.ts';
-import { INPUT_REGIMES, type InputRegime, makeFeeds, spatialAlternatives } from './inputs.ts';
+import {
+  feedsFromArrays,
+  type GivenArray,
+  INPUT_REGIMES,
+  type InputRegime,
+  makeFeeds,
+  spatialAlternatives,
+} from './inputs.ts';
 import type { RuntimeTensors, Session } from './runtime.ts';
 
 /** What a runtime said: a value, or the error that it refused with. */
@@ -21,7 +28,8 @@ export async function attempt<T>(action: () => Promise<T>): Promise<Attempt<T>> 
 export interface FeedRequest {
   readonly seed: number;
   readonly shapes?: ReadonlyMap<string, readonly number[]> | undefined;
-  readonly feeds?: RuntimeTensors | undefined;
+  /** Arrays of the user's own instead of seeded inputs, by the names of the inputs. */
+  readonly arrays?: ReadonlyMap<string, GivenArray> | undefined;
 }
 
 /** Makes the inputs of one regime again, whatever the size that was found to run. */
@@ -40,8 +48,9 @@ export interface FirstRun {
  * refusal is thrown where it takes none.
  */
 export async function firstRun(session: Session, request: FeedRequest): Promise<FirstRun> {
-  const { feeds } = request;
-  if (feeds !== undefined) {
+  const { arrays } = request;
+  if (arrays !== undefined) {
+    const feeds = feedsFromArrays(session.inputs, arrays);
     return { feeds, outputs: await session.run(feeds), regimes: [INPUT_REGIMES[0]], makeFeeds: () => feeds };
   }
   let refusal: SeInjectError | undefined;

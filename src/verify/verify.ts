@@ -3,7 +3,8 @@ import { checkEdit, type EditCheck } from './edit.ts';
 import { judge } from './judge.ts';
 import { checkProvider, type ProviderResult } from './provider.ts';
 import type { ModelPair, ProviderRequest } from './request.ts';
-import type { Runtime, RuntimeAdapter, RuntimeTensors } from './runtime.ts';
+import type { GivenArray } from './inputs.ts';
+import type { Runtime, RuntimeAdapter } from './runtime.ts';
 import type { VerifyReport } from './types.ts';
 
 /** What a verification runs on. */
@@ -14,8 +15,8 @@ export interface VerifyOptions {
   readonly seed?: number;
   /** Sizes of inputs, by name, where the model leaves them open. */
   readonly shapes?: ReadonlyMap<string, readonly number[]>;
-  /** Inputs of your own instead of seeded ones. */
-  readonly feeds?: RuntimeTensors;
+  /** Inputs of your own instead of seeded ones, by name. */
+  readonly arrays?: ReadonlyMap<string, GivenArray>;
   /** Blocks of your own that the model may hold. */
   readonly blocks?: readonly BlockDefinition[];
   /** Called with a few words on what comes next. */
@@ -47,7 +48,11 @@ export async function verify(
   ]) {
     results.push(await checkProvider(runtime, pair, toRequest(edit, options, name, adapter)));
   }
-  return toReport(edit, results, (options.providers ?? []).map(({ name }) => name));
+  return toReport(
+    edit,
+    results,
+    (options.providers ?? []).map(({ name }) => name),
+  );
 }
 
 /** What to ask one provider, after the edit was checked. */
@@ -57,8 +62,8 @@ export function toRequest(
   provider: string,
   adapter?: RuntimeAdapter | null,
 ): ProviderRequest {
-  const { seed = 0, shapes, feeds, onProgress } = options;
-  return { provider, adapter, seed, shapes, feeds, record, block, onProgress };
+  const { seed = 0, shapes, arrays, onProgress } = options;
+  return { provider, adapter, seed, shapes, arrays, record, block, onProgress };
 }
 
 /** The report of an edit check and of the providers' answers; those that were `asked` for by name must have one. */
@@ -69,5 +74,10 @@ export function toReport(
 ): VerifyReport {
   const providers = results.map(({ report }) => report);
   const inputs = results.find((result) => result.inputs !== null)?.inputs ?? null;
-  return { ...judge(edit, providers, asked), inputs, edit: { ok: edit.ok, findings: edit.findings }, providers };
+  return {
+    ...judge(edit, providers, asked),
+    inputs,
+    edit: { ok: edit.ok, findings: edit.findings },
+    providers,
+  };
 }

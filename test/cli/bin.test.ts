@@ -32,7 +32,7 @@ function bash(script: string, stdin?: Buffer): Promise<Ran> {
   });
 }
 
-const built = hasPart('dist', existsSync(join(ROOT, 'dist', 'cli', 'main.js')), 'npm run build');
+const built = hasPart('dist', existsSync(join(ROOT, 'dist', 'bundle', 'main.js')), 'npm run build');
 const model = packagedModels().find(({ name }) => name.includes('face_detection_back'))?.path ?? '';
 
 describe.skipIf(!built)('the command itself', () => {

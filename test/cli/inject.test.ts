@@ -4,7 +4,7 @@ import { strangeModels } from '../../fixtures/strange.ts';
 import type { Report } from '../../src/report/report.ts';
 import { testFolder } from '../helpers/folder.ts';
 import { modelBytes } from '../helpers/model.ts';
-import { runCli } from '../helpers/run-cli.ts';
+import { runCli, runUnverified } from '../helpers/run-cli.ts';
 
 const folder = testFolder();
 
@@ -46,21 +46,21 @@ describe('inject', () => {
         'm',
       ),
     );
-    expect(run.out).toMatch(/^unchecked: /m);
+    expect(run.out).toMatch(/^pass: cpu: outputs equal the original’s bit for bit, 1 block computes/m);
     expect(run.out).toMatch(/^Its gates start at exactly 1/m);
     expect(run.out).not.toContain('\u001b');
   });
 
   it('may be called by its name, and gives the same bytes', async () => {
     const path = folder.write('net.onnx', RESIDUAL);
-    await runCli([path, '-o', folder.at('a.onnx')]);
-    await runCli(['inject', path, '-o', folder.at('b.onnx')]);
+    await runUnverified([path, '-o', folder.at('a.onnx')]);
+    await runUnverified(['inject', path, '-o', folder.at('b.onnx')]);
     expect(folder.read('a.onnx')).toEqual(folder.read('b.onnx'));
   });
 
   it('gives the file back, bit for bit, when its blocks are taken out', async () => {
     const path = folder.write('net.onnx', INVERTED);
-    await runCli([path]);
+    await runUnverified([path]);
     const run = await runCli(['strip', folder.at('net.se.onnx')]);
     expect(run).toMatchObject({ exitCode: 0, err: '' });
     expect(run.out).toContain('1 of 1 SE block taken out: the file from before the injection');
@@ -69,7 +69,17 @@ describe('inject', () => {
 
   it('prints the report alone on stdout with --json', async () => {
     const path = folder.write('net.onnx', RESIDUAL);
-    const run = await runCli([path, '--json', '--reduction-ratio', '2', '--no-bias', '--seed', '7']);
+    const run = await runCli([
+      path,
+      '--json',
+      '--provider',
+      'cpu',
+      '--reduction-ratio',
+      '2',
+      '--no-bias',
+      '--seed',
+      '7',
+    ]);
     expect(run.exitCode).toBe(0);
     const report = reportOf(run.out);
     const added = 2 * 16 * 8;
@@ -97,7 +107,18 @@ describe('inject', () => {
           addedParameters: added,
         },
       ],
-      verification: { verdict: 'unchecked', providers: [] },
+      verification: {
+        verdict: 'pass',
+        edit: { ok: true, findings: [] },
+        inputs: { source: 'seeded', shapes: { image: [1, 3, 8, 8] } },
+        providers: [
+          {
+            provider: 'cpu',
+            status: 'ok',
+            sites: [{ id: '0_1', ok: true, bitExact: true, sensitive: true }],
+          },
+        ],
+      },
     });
     expect(report.output!.parameters - report.input.parameters).toBe(added);
     expect(report.output!.macs! - report.input.macs!).toBe(report.sites[0]!.addedMacs);
@@ -107,21 +128,21 @@ describe('inject', () => {
 
   it('reads stdin and writes stdout', async () => {
     const path = folder.write('net.onnx', RESIDUAL);
-    await runCli([path]);
+    await runUnverified([path]);
     const expected = Buffer.from(folder.read('net.se.onnx'));
-    const piped = await runCli(['-'], { stdin: RESIDUAL });
+    const piped = await runUnverified(['-'], { stdin: RESIDUAL });
     expect(piped.exitCode).toBe(0);
     expect(piped.stdout.equals(expected)).toBe(true);
     expect(piped.err).toMatch(/^stdin \(.*\) → stdout \(.*\), 1 SE block/m);
-    expect((await runCli([path, '-o', '-'])).stdout.equals(expected)).toBe(true);
-    const toFile = await runCli(['-', '-o', folder.at('out.onnx'), '--quiet'], { stdin: RESIDUAL });
+    expect((await runUnverified([path, '-o', '-'])).stdout.equals(expected)).toBe(true);
+    const toFile = await runUnverified(['-', '-o', folder.at('out.onnx'), '--quiet'], { stdin: RESIDUAL });
     expect(toFile).toMatchObject({ exitCode: 0, out: '', err: '' });
     expect(folder.read('out.onnx')).toEqual(folder.read('net.se.onnx'));
   });
 
   it('does not write a model to a terminal', async () => {
     const path = folder.write('net.onnx', RESIDUAL);
-    const run = await runCli([path, '-o', '-'], { terminal: true, env: { NO_COLOR: '1' } });
+    const run = await runUnverified([path, '-o', '-'], { terminal: true, env: { NO_COLOR: '1' } });
     expect(run).toMatchObject({ exitCode: 2, out: '' });
     expect(run.err).toMatch(/stdout is a terminal/);
   });
@@ -129,10 +150,10 @@ describe('inject', () => {
   it('writes nothing with --dry-run, and says what it would do', async () => {
     const path = folder.write('net.onnx', RESIDUAL);
     const before = folder.list();
-    const run = await runCli([path, '--dry-run']);
+    const run = await runUnverified([path, '--dry-run']);
     expect(run.exitCode).toBe(0);
     expect(run.out).toContain('1 SE block would be injected, nothing was written');
-    const report = reportOf((await runCli([path, '--dry-run', '--json'])).out);
+    const report = reportOf((await runUnverified([path, '--dry-run', '--json'])).out);
     expect(report).toMatchObject({
       outcome: 'planned',
       output: null,
@@ -142,14 +163,14 @@ describe('inject', () => {
   });
 
   it('says nothing with --quiet', async () => {
-    const run = await runCli([folder.write('net.onnx', RESIDUAL), '--quiet']);
+    const run = await runUnverified([folder.write('net.onnx', RESIDUAL), '--quiet']);
     expect(run).toMatchObject({ exitCode: 0, out: '', err: '' });
   });
 
   it('answers no where there is no site, and writes nothing', async () => {
     const path = folder.write('plain.onnx', PLAIN);
     const before = folder.list();
-    const run = await runCli([path, '-o', folder.at('out.onnx')]);
+    const run = await runUnverified([path, '-o', folder.at('out.onnx')]);
     expect(run.exitCode).toBe(1);
     expect(run.out).toContain('no place for a block was found, and nothing was written');
     expect(folder.list()).toEqual(before);
@@ -172,7 +193,7 @@ describe('inject', () => {
         ['Mul', 'x g', 'y'],
       ],
     });
-    const run = await runCli([folder.write('gated.onnx', gated), '--json']);
+    const run = await runUnverified([folder.write('gated.onnx', gated), '--json']);
     expect(run.exitCode).toBe(1);
     expect(reportOf(run.out)).toMatchObject({
       outcome: 'no-site',
@@ -183,27 +204,27 @@ describe('inject', () => {
 
   it('has nothing to do where every site has SE; the file is written only where it was asked for by name', async () => {
     const path = folder.write('net.onnx', RESIDUAL);
-    await runCli([path]);
+    await runUnverified([path]);
     const once = folder.read('net.se.onnx');
-    const run = await runCli([folder.at('net.se.onnx')]);
+    const run = await runUnverified([folder.at('net.se.onnx')]);
     expect(run.exitCode).toBe(0);
     expect(run.out).toContain('nothing to do, its SE block is there already');
     expect(readdirSync(folder.at('.'))).toEqual(['net.onnx', 'net.se.onnx']);
-    const named = await runCli([folder.at('net.se.onnx'), '-o', folder.at('twice.onnx'), '--json']);
+    const named = await runUnverified([folder.at('net.se.onnx'), '-o', folder.at('twice.onnx'), '--json']);
     expect(reportOf(named.out)).toMatchObject({ outcome: 'unchanged', verification: null });
     expect(folder.read('twice.onnx')).toEqual(once);
   });
 
   it('gives the identical file where all sites are left out', async () => {
     const path = folder.write('net.onnx', RESIDUAL);
-    const run = await runCli([path, '--exclude', 'branch', '-o', folder.at('out.onnx')]);
+    const run = await runUnverified([path, '--exclude', 'branch', '-o', folder.at('out.onnx')]);
     expect(run.exitCode).toBe(0);
     expect(run.out).toContain('none of its 1 sites was chosen');
     expect(folder.read('out.onnx')).toEqual(RESIDUAL);
   });
 
   it('refuses a pattern that matches no site', async () => {
-    const run = await runCli([folder.write('net.onnx', RESIDUAL), '--include', '9_9']);
+    const run = await runUnverified([folder.write('net.onnx', RESIDUAL), '--include', '9_9']);
     expect(run).toMatchObject({ exitCode: 2, out: '' });
     expect(run.err).toBe(
       `se-inject: ${folder.at('net.onnx')}: include "9_9" matches no site: the sites are 0_1 [sites/unknown-site]\n`,
@@ -216,7 +237,7 @@ describe('inject', () => {
       folder.write('b.onnx', 'this is text, no model'),
       folder.write('c.onnx', PLAIN),
     ];
-    const run = await runCli([c, b, a, '--json']);
+    const run = await runUnverified([c, b, a, '--json']);
     expect(run.exitCode).toBe(2);
     const lines = run.out
       .trimEnd()
@@ -231,7 +252,7 @@ describe('inject', () => {
       /^se-inject: .*b\.onnx: the file is text, no ONNX model: .* \[onnx\/foreign-format\]\n$/,
     );
     expect(readdirSync(folder.at('.'))).toEqual(['a.onnx', 'a.se.onnx', 'b.onnx', 'c.onnx']);
-    expect((await runCli([a, c, '--force', '--quiet'])).exitCode).toBe(1);
+    expect((await runUnverified([a, c, '--force', '--quiet'])).exitCode).toBe(1);
   });
 
   it('needs --force to replace a file, and never replaces the input', async () => {
@@ -240,24 +261,28 @@ describe('inject', () => {
     linkSync(path, folder.at('hard.onnx'));
     symlinkSync('net.onnx', folder.at('soft.onnx'));
     const before = folder.list();
-    expect(await runCli([path])).toMatchObject({
+    expect(await runUnverified([path])).toMatchObject({
       exitCode: 2,
       out: '',
       err: `se-inject: "${folder.at('net.se.onnx')}" exists: use --force to replace it, or -o to write elsewhere [node/output-exists]\n`,
     });
     for (const name of ['net.onnx', 'hard.onnx', 'soft.onnx']) {
-      const run = await runCli([path, '-o', folder.at(name), '--force']);
+      const run = await runUnverified([path, '-o', folder.at(name), '--force']);
       expect(run).toMatchObject({ exitCode: 2, out: '' });
       expect(run.err).toContain('[node/same-file]');
     }
     expect(folder.list()).toEqual(before);
-    expect((await runCli([path, '--force', '--quiet'])).exitCode).toBe(0);
+    expect((await runUnverified([path, '--force', '--quiet'])).exitCode).toBe(0);
     expect(folder.read('net.se.onnx').length).toBeGreaterThan(RESIDUAL.length);
   });
 
   it('gives unchecked for no with --verify require, and says nothing of it with off', async () => {
     const path = folder.write('net.onnx', RESIDUAL);
-    expect((await runCli([path, '--verify', 'require', '--quiet'])).exitCode).toBe(1);
+    expect((await runCli([path, '--verify', 'require', '--quiet'])).exitCode).toBe(0);
+    // A provider that does not exist was asked for by name, so its question is left open.
+    const open = [path, '--provider', 'cpu,nothing', '--quiet', '--force'];
+    expect((await runCli([...open, '--verify', 'require'])).exitCode).toBe(1);
+    expect((await runCli(open)).exitCode).toBe(0);
     const off = await runCli([path, '--verify', 'off', '--json', '--force']);
     expect(off.exitCode).toBe(0);
     expect(reportOf(off.out).verification).toBe(null);
@@ -294,9 +319,9 @@ describe('inject', () => {
 
   it('colours what a terminal shows, unless NO_COLOR asks for none', async () => {
     const path = folder.write('net.onnx', RESIDUAL);
-    expect((await runCli([path, '--dry-run'], { terminal: true })).out).toContain('\u001b[1m');
+    expect((await runUnverified([path, '--dry-run'], { terminal: true })).out).toContain('\u001b[1m');
     for (const env of [{ NO_COLOR: '1' }, { TERM: 'dumb' }]) {
-      expect((await runCli([path, '--dry-run'], { terminal: true, env })).out).not.toContain('\u001b');
+      expect((await runUnverified([path, '--dry-run'], { terminal: true, env })).out).not.toContain('\u001b');
     }
   });
 
@@ -306,9 +331,9 @@ describe('inject', () => {
     mkdirSync(folder.at('out'));
     const path = folder.write('in/net.onnx', bytes);
     for (const [name, content] of Object.entries(files)) folder.write(`in/${name}`, content);
-    const beside = await runCli([path, '--json']);
+    const beside = await runUnverified([path, '--json']);
     expect(reportOf(beside.out).output?.dataFiles.map(({ fate }) => fate)).toEqual(['kept', 'kept']);
-    const elsewhere = await runCli([path, '-o', folder.at('out', 'net.onnx'), '--json']);
+    const elsewhere = await runUnverified([path, '-o', folder.at('out', 'net.onnx'), '--json']);
     expect(elsewhere.err).toMatch(/^warning: copying 2 data file\(s\), [\d.]+ KB, beside the output\n$/);
     expect(reportOf(elsewhere.out).output?.dataFiles.map(({ fate }) => fate)).toEqual(['copied', 'copied']);
     for (const [name, content] of Object.entries(files)) expect(folder.read(`out/${name}`)).toEqual(content);
@@ -316,7 +341,7 @@ describe('inject', () => {
       (await runCli(['strip', folder.at('out', 'net.onnx'), '-o', folder.at('in', 'back.onnx')])).exitCode,
     ).toBe(0);
     expect(folder.read('in/back.onnx')).toEqual(bytes);
-    const piped = await runCli([path, '-o', '-']);
+    const piped = await runUnverified([path, '-o', '-']);
     expect(piped.err).toMatch(/^warning: the model refers to 2 data file\(s\) in the folder of the input/);
   });
 });

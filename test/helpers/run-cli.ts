@@ -36,6 +36,11 @@ export async function runCli(argv: readonly string[], setting: CliSetting = {}):
   return { exitCode, stdout: bytes, out: bytes.toString('utf8'), err: stderr.bytes().toString('utf8') };
 }
 
+/** Runs an injection that is not verified, for tests of what comes before: running models takes its time. */
+export function runUnverified(argv: readonly string[], setting: CliSetting = {}): Promise<CliRun> {
+  return runCli([...argv, '--verify', 'off'], setting);
+}
+
 function capture(isTTY: boolean) {
   const chunks: Buffer[] = [];
   const stream = new Writable({
