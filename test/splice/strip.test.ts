@@ -94,7 +94,9 @@ describe('strip', () => {
       { value: tap, id: '2_1' },
       { value: 'relu1.out', id: '2_2' },
     ]);
+    expect(injection.record?.widths).not.toEqual({});
     const half = await strip(injection.model, { sites: ['2_2'] });
+    expect(readRecords(half.model.file).records[0]?.widths).toEqual({});
     const whole = await strip(half.model);
     expect(whole.exact).toBe(false);
     expect(await textOf(await bytesOf(whole))).toBe(await textOf(bytes));
@@ -195,7 +197,9 @@ describe('strip of some sites', () => {
         { value: 'first', readers: ['sum'], id: '2_1' },
         { value: 'first', readers: ['output'], id: '2_2' },
       ];
-      const { injection } = await injectTaps(TWO_BLOCKS, shared);
+      // Gates that change something, or a reader of the wrong value would not be seen.
+      const init = { init: 'xavier-uniform' };
+      const { injection } = await injectTaps(TWO_BLOCKS, shared, init);
       expect(injection.record?.sites.map(({ tapped }) => tapped)).toEqual([
         'first/se/features',
         'first/se/features',
@@ -203,7 +207,13 @@ describe('strip of some sites', () => {
       const [first = '', second = ''] = order;
       const half = await strip(injection.model, { sites: [first] });
       expect(half.removed).toEqual([first]);
-      expect(await runModel(await bytesOf(half))).toEqual(await runModel(TWO_BLOCKS));
+      const alone = await injectTaps(
+        TWO_BLOCKS,
+        shared.filter(({ id }) => id === second),
+        init,
+      );
+      expect(await runModel(await bytesOf(half))).toEqual(await runModel(alone.bytes));
+      expect(await runModel(alone.bytes)).not.toEqual(await runModel(TWO_BLOCKS));
       const whole = await strip(half.model, { sites: [second] });
       expect(whole.exact).toBe(true);
       expectSame(await bytesOf(whole), TWO_BLOCKS);
