@@ -56,7 +56,18 @@ export function firstReader(reading: Reading, value: ValueId): NodeId {
   return reading.view.producers.get(value)?.node ?? 0;
 }
 
-/** The uses of a value by one node: an Add of a value to itself has two. */
-export function usesBy(reading: Reading, value: ValueId, node: NodeId): readonly Use[] {
-  return (reading.view.uses.get(value) ?? []).filter((use) => use.kind === 'input' && use.node === node);
+/** The uses of a value by some nodes: an Add of a value to itself has two. */
+export function usesBy(reading: Reading, value: ValueId, nodes: readonly NodeId[]): readonly Use[] {
+  return allUses(reading, value).filter((use) => use.kind === 'input' && nodes.includes(use.node));
+}
+
+/** The uses of a value by some nodes, with the first of them. */
+export function readingUses(
+  reading: Reading,
+  value: ValueId,
+  nodes: readonly NodeId[],
+): { readonly uses: readonly Use[]; readonly reader: NodeId } {
+  const uses = usesBy(reading, value, nodes);
+  const [first] = uses;
+  return { uses, reader: first?.kind === 'input' ? first.node : firstReader(reading, value) };
 }

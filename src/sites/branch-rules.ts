@@ -1,5 +1,6 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
-import { isStrided } from './convolution.ts';
+import { type Convolution, isStrided } from './convolution.ts';
+import { isClosed } from './module-branches.ts';
 import { channelAxisOf, channelsOf, type Reading, stepBehind, typeOf } from './reading.ts';
 import type { Branch } from './region.ts';
 import type { RejectionReason } from './site.ts';
@@ -114,18 +115,22 @@ function refuseNested({ inner, join }: Join, steps: readonly Step[]): Refusal | 
 }
 
 /**
- * A branch may go down and come back up only if it is a block of this resolution: it starts with a convolution in it, goes
- * down by pooling, and the skip is bare. The inside of an encoder and decoder starts by going down, or goes down by
- * convolutions.
+ * A branch may go down and come back up only if it is a block of this resolution: the skip is bare, it goes down by
+ * pooling and up by resizing, nothing on it is wider than the block or read from outside, and no blocks are in it. The
+ * inside of an encoder and decoder, and the levels of a pyramid, are not so.
  */
-function refuseClimb({ reading, residual, skips }: Join, steps: readonly Step[]): Refusal | undefined {
+function refuseClimb(
+  { reading, join, source, residual, skips, inner }: Join,
+  steps: readonly Step[],
+): Refusal | undefined {
   if (!steps.some(({ role }) => role === 'upsample')) return undefined;
-  const plain = skips.every(({ convolutions, pools }) => convolutions.length === 0 && pools === 0);
-  const leaves = steps.some(
-    (step) =>
-      changesResolution(step) && (step.convolution !== undefined || startsAtFork(reading, residual, step)),
-  );
-  if (plain && !leaves) return undefined;
+  const width = channelsOf(reading, source) ?? Number.POSITIVE_INFINITY;
+  const returns =
+    skips.every(({ convolutions, pools }) => convolutions.length === 0 && pools === 0) &&
+    steps.every(({ convolution }) => convolution === undefined || staysInside(convolution, width)) &&
+    !steps.some(({ node }) => inner.joins.has(node)) &&
+    isClosed(reading, join, [residual]);
+  if (returns) return undefined;
   return {
     reason: 'merges-resolutions',
     detail:
@@ -133,22 +138,10 @@ function refuseClimb({ reading, residual, skips }: Join, steps: readonly Step[])
   };
 }
 
-function changesResolution({ role, convolution }: Step): boolean {
-  return role === 'pool' || role === 'upsample' || (convolution !== undefined && isStrided(convolution));
-}
-
-/** Whether nothing that computes lies between the fork and a step. */
-function startsAtFork(reading: Reading, { steps, sources }: Branch, from: Step): boolean {
-  const seen = new Set<Step>();
-  const waiting: ValueId[] = [...from.inputs];
-  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
-    if (sources.has(value)) return true;
-    const step = stepBehind(reading, value);
-    if (step === undefined || seen.has(step) || !steps.has(step) || step.role === 'convolution') continue;
-    seen.add(step);
-    waiting.push(...step.inputs);
-  }
-  return false;
+function staysInside(convolution: Convolution, width: number): boolean {
+  return (
+    convolution.form !== 'transposed' && !isStrided(convolution) && (convolution.outChannels ?? 0) <= width
+  );
 }
 
 function refuseWholeNetwork({ reading, source, skips }: Join): Refusal | undefined {
@@ -185,7 +178,7 @@ function refusePosition({ reading }: Join, steps: readonly Step[]): Refusal | un
   const weighted = steps.filter(({ convolution }) => convolution !== undefined);
   const [only] = weighted;
   if (weighted.length !== 1 || (only?.convolution?.group ?? 1) === 1) return undefined;
-  if (!reading.hasAttention.present) return undefined;
+  if (reading.attention.last === undefined) return undefined;
   return {
     reason: 'position-embedding',
     detail: 'a depthwise convolution that gives positions to a transformer',

@@ -15,12 +15,14 @@ export function readShuffle(reading: Reading, node: NodeId): Step | undefined {
   if (split === undefined || protoOf(reading, split.node).opType !== 'Reshape') return undefined;
   const source = split.inputs[0];
   const perm = protoOf(reading, swap.node).attribute.get('perm')?.ints;
-  if (source === undefined || perm === undefined || reading.channelAxes.get(source) !== 1) return undefined;
-  const before = reading.types.get(source)?.shape;
-  if (before === undefined || before.length < 3) return undefined;
-  const batched = perm.length >= 4 && swapsAt(perm, 1);
-  const joined = perm.length === 3 && swapsAt(perm, 0);
-  if (!batched && !joined) return undefined;
+  const axis = source === undefined ? undefined : reading.channelAxes.get(source);
+  if (source === undefined || perm === undefined || axis === undefined) return undefined;
+  const rank = reading.types.get(source)?.shape?.length;
+  if (rank === undefined || rank < 3) return undefined;
+  const first =
+    axis === 1 && ((perm.length >= 4 && swapsAt(perm, 1)) || (perm.length === 3 && swapsAt(perm, 0)));
+  const last = axis === rank - 1 && rank > 3 && perm.length === rank + 1 && swapsAt(perm, rank - 1);
+  if (!first && !last) return undefined;
   return {
     role: 'shuffle',
     node,

@@ -34,11 +34,17 @@ export function readFunction(reading: Reading, node: NodeId): Step | undefined {
     if (nodes.has(producer.node)) continue;
     const { opType } = protoOf(reading, producer.node);
     if (POOLS.has(opType) && (opType.startsWith('Reduce') || opType.startsWith('Global'))) reduces = true;
-    else if (LAYOUTS.has(opType)) reshapes = true;
+    else if (LAYOUTS.has(opType)) reshapes ||= opType !== 'Slice';
     else if (!ELEMENTWISE.has(opType)) return undefined;
     nodes.add(producer.node);
     if (nodes.size > NODE_LIMIT) return undefined;
     waiting.push(...dataInputsOf(reading, producer.node));
+  }
+  const halves = fork >= 0 && protoOf(reading, fork).opType === 'Split';
+  if (halves && sources.size > 1 && !reduces && !reshapes) {
+    // A gated linear unit: one half of the channels times a function of the other.
+    const whole = dataInputsOf(reading, fork);
+    return { role: 'activation', node, nodes: [...nodes, fork], inputs: whole, convolution: undefined };
   }
   if (sources.size !== 1 || (reshapes && !reduces)) return undefined;
   return {

@@ -1,5 +1,5 @@
 import { constantOf } from '../graph/constants.ts';
-import type { NodeId } from '../graph/view.ts';
+import type { NodeId, ValueId } from '../graph/view.ts';
 import { type Block, reject } from './block.ts';
 import { joinsChannels } from './module-branches.ts';
 import { CONCATS, PRODUCTS, SUMS } from './operators.ts';
@@ -98,13 +98,35 @@ function explainConstant(reading: Reading, node: NodeId): Why {
   if (protoOf(reading, node).input.every((value) => value === data || value === '')) {
     return ['activation-arithmetic', 'adds a value to itself'];
   }
-  const behind = stepBehind(reading, data);
+  const behind = weightsBehind(reading, data);
   const added = protoOf(reading, node).input.find((value) => value !== data) ?? '';
   const count = constantOf(reading.view, added)?.dims.reduce((product, dim) => product * dim, 1) ?? 1;
+  const { last } = reading.attention;
+  const everywhere = count > (channelsOf(reading, data) ?? count);
+  const scores = firstBehind(reading, data, AFTER_SCORES)?.role === 'attention';
+  if (everywhere && !scores && last !== undefined && comesBefore(reading, node, last)) {
+    return ['position-embedding', 'adds constants for each position to the tokens of a transformer'];
+  }
   // A bias has a number for each channel; one for all is arithmetic.
-  return behind?.convolution === undefined || (count === 1 && channelsOf(reading, data) !== 1)
+  return !behind || (count === 1 && channelsOf(reading, data) !== 1)
     ? ['constant-operand', 'adds a constant: a shift, no second branch']
     : ['bias', 'adds the bias of the convolution or matrix product before it'];
+}
+
+/** Whether a convolution or matrix product comes right before; one on integers is scaled back in between. */
+function weightsBehind(reading: Reading, data: ValueId): boolean {
+  if (stepBehind(reading, data)?.convolution !== undefined) return true;
+  const behind = firstBehind(reading, data, SCALING_BACK);
+  return behind?.convolution !== undefined && protoOf(reading, behind.node).opType.endsWith('Integer');
+}
+
+/** Between the product of queries and keys and the bias that is added to it. */
+const AFTER_SCORES: ReadonlySet<StepRole> = new Set(['affine', 'pass', 'layout', 'transpose']);
+
+const SCALING_BACK: ReadonlySet<StepRole> = new Set(['affine', 'pass']);
+
+function comesBefore({ place }: Reading, a: NodeId, b: NodeId): boolean {
+  return (place.get(a) ?? 0) < (place.get(b) ?? 0);
 }
 
 function explainComposite({ role, node: end }: Step, node: NodeId): Why | undefined {
@@ -131,7 +153,7 @@ function explainDepthwise(reading: Reading, node: NodeId): Why {
   if (!reading.reachesWeights.has(value)) {
     return ['decoding', "a depthwise convolution that gives the network's predictions"];
   }
-  if (reading.hasAttention.present) {
+  if (reading.attention.last !== undefined) {
     return ['position-embedding', 'a depthwise convolution by itself between the layers of a transformer'];
   }
   return [

@@ -3,7 +3,7 @@ import { convolutionsOf, joinsChannels, type Module, reachOf, readModule } from 
 import { channelsOf, firstBehind, outputOf, type Reading, stepBehind } from './reading.ts';
 import type { Step, StepRole } from './step.ts';
 
-const BEFORE_SQUEEZE: ReadonlySet<StepRole> = new Set(['activation', 'norm', 'affine', 'pass']);
+const BEFORE_SQUEEZE: ReadonlySet<StepRole> = new Set(['activation', 'norm', 'affine', 'pass', 'transpose']);
 
 /** Whether a Concat ends a fire module: a squeezing 1x1 convolution, then 1x1 and 3x3 side by side. */
 export function isFire(reading: Reading, join: Step, { source, branches }: Module): boolean {

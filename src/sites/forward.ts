@@ -1,3 +1,4 @@
+import { scalarOf } from '../graph/constants.ts';
 import type { ValueId } from '../graph/view.ts';
 import { outputOf, protoOf, type Reading, stepsAfter, usesOf } from './reading.ts';
 import { LOOKED_THROUGH, type Step } from './step.ts';
@@ -44,7 +45,7 @@ export function activatedOutput(
   return undefined;
 }
 
-/** ReLU6 may be two nodes; where the value is quantized and back right away, it is taken behind that. */
+/** ReLU6 may be two nodes, HardSwish ends in a division; where the value is quantized and back right away, it is taken behind that. */
 function furtherActivated(
   reading: Reading,
   from: ValueId,
@@ -56,7 +57,9 @@ function furtherActivated(
     const [step, ...more] = stepsAfter(reading, value);
     if (step === undefined || more.length > 0) break;
     const { opType } = protoOf(reading, step.node);
-    const clamps = opType === 'Min' || opType === 'Max' || opType === 'Clip';
+    const scales =
+      step.role === 'affine' && steps.at(-1)?.role === 'activation' && isByOneNumber(reading, step);
+    const clamps = scales || opType === 'Min' || opType === 'Max' || opType === 'Clip';
     const [back] = opType === 'QuantizeLinear' ? stepsAfter(reading, outputOf(reading, step)) : [];
     const returns = back !== undefined && protoOf(reading, back.node).opType === 'DequantizeLinear';
     if (!clamps && !returns) break;
@@ -71,6 +74,15 @@ function furtherActivated(
     }
   }
   return { value, steps };
+}
+
+/** The last factor of HardSwish or GELU may stand behind the product. */
+function isByOneNumber(reading: Reading, { node }: Step): boolean {
+  const { opType, input } = protoOf(reading, node);
+  return (
+    (opType === 'Mul' || opType === 'Div') &&
+    input.some((value) => scalarOf(reading.view, value) !== undefined)
+  );
 }
 
 /** Whether nothing but norms and the like lies between a value and an output of the graph. */

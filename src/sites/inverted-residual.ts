@@ -1,5 +1,4 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
-import { CONCATS } from './operators.ts';
 import { protoOf, type Reading, stepBehind } from './reading.ts';
 import { LOOKED_THROUGH, type Step } from './step.ts';
 
@@ -8,8 +7,8 @@ export interface InvertedResidual {
   readonly project: Step;
   /** The data input of the project convolution, on the float side. */
   readonly value: ValueId;
-  /** The node that reads it. */
-  readonly reader: NodeId;
+  /** The nodes that read it: one, or the slices of a project convolution that is split. */
+  readonly readers: readonly NodeId[];
   readonly depthwise: Step;
   readonly expand: Step | undefined;
   /** The gate that it already has. */
@@ -34,7 +33,7 @@ interface Chain {
   readonly steps: readonly Step[];
   readonly activated: boolean;
   readonly gate: Step | undefined;
-  /** The convolution, or the Concat of several, at which it ended. */
+  /** The convolution at which it ended. */
   readonly end: Step | undefined;
   /** The value at which it ended, where that is no convolution. */
   readonly value: ValueId;
@@ -56,32 +55,32 @@ export function readInvertedResidual(
   const [data] = project.inputs;
   if (data === undefined || stop(data)) return undefined;
   const tail = chainBack(reading, data, stop);
-  let depthwise = tail.end === undefined ? undefined : readDepthwise(reading, tail.end);
-  if (depthwise === undefined) return undefined;
-  const steps: Step[] = [project, ...tail.steps, ...depthwise.steps];
+  let depthwise = tail.end;
+  if (depthwise?.convolution?.depthwise !== true) return undefined;
+  const steps: Step[] = [project, ...tail.steps, depthwise];
   let { activated } = tail;
-  activated ||= depthwise.fusedActivation;
-  if (!activated && !stop(depthwise.input)) {
+  if (!activated && !stop(depthwise.inputs[0] ?? '')) {
     // A depthwise convolution without activation may be a blur behind the real one.
-    const before = chainBack(reading, depthwise.input, stop);
-    const real = before.end === undefined ? undefined : readDepthwise(reading, before.end);
-    if (real !== undefined && (before.activated || real.fusedActivation)) {
-      steps.push(...before.steps, ...real.steps);
-      depthwise = real;
+    const before = chainBack(reading, depthwise.inputs[0] ?? '', stop);
+    if (before.end?.convolution?.depthwise === true && before.activated) {
+      steps.push(...before.steps, before.end);
+      depthwise = before.end;
       activated = true;
     }
   }
+  const input = depthwise.inputs[0] ?? '';
   const tap = floatSide(reading, project, data);
-  const base = { project, ...tap, depthwise: depthwise.step, gate: tail.gate, activated };
-  const bare = { ...base, expand: undefined, start: depthwise.input, linearFeed: undefined, steps };
-  if (stop(depthwise.input)) return bare;
-  const head = chainBack(reading, depthwise.input, stop);
+  const base = { project, ...tap, depthwise, gate: tail.gate, activated };
+  const bare = { ...base, expand: undefined, start: input, linearFeed: undefined, steps };
+  if (stop(input)) return bare;
+  const head = chainBack(reading, input, stop);
   const expand = head.end;
   if (expand?.convolution?.pointwise !== true || head.gate !== undefined) return bare;
   if (!head.activated && !expand.convolution.fusedActivation) return { ...bare, linearFeed: expand };
   steps.push(...head.steps, expand);
   const first = expand.inputs[0] ?? '';
-  const extra = stop(first) ? undefined : leadingDepthwise(reading, first, stop);
+  // Without an activation in between, two such pairs are two (Double BlazeBlock), and no block of one depthwise layer.
+  const extra = stop(first) || !activated ? undefined : leadingDepthwise(reading, first, stop);
   if (extra !== undefined) steps.push(...extra.steps);
   return { ...base, expand, start: extra?.input ?? first, linearFeed: undefined, steps };
 }
@@ -109,7 +108,7 @@ export function chainBack(reading: Reading, from: ValueId, stop: Stop): Chain {
   while (!stop(value) && steps.length < CHAIN_LIMIT) {
     const step = stepBehind(reading, value);
     if (step === undefined) break;
-    if (step.role === 'convolution' || step.role === 'concat') {
+    if (step.role === 'convolution') {
       if (step.convolution?.fusedActivation === true) activated = true;
       return { steps, activated, gate, end: step, value };
     }
@@ -134,49 +133,19 @@ function isPassed(reading: Reading, step: Step): boolean {
 /** What changes neither numbers nor their order, and pads: a 1-D convolution may stand in 2-D between such. */
 const PASSED: ReadonlySet<string> = new Set(['Pad', 'Squeeze', 'Unsqueeze']);
 
-interface Depthwise {
-  readonly step: Step;
-  readonly steps: readonly Step[];
-  readonly input: ValueId;
-  readonly fusedActivation: boolean;
-}
-
-/** A depthwise convolution, or several over slices of one value that a Concat joins again (MixNet). */
-function readDepthwise(reading: Reading, step: Step): Depthwise | undefined {
-  if (step.convolution?.depthwise === true) {
-    const { fusedActivation } = step.convolution;
-    return { step, steps: [step], input: step.inputs[0] ?? '', fusedActivation };
-  }
-  if (!CONCATS.has(protoOf(reading, step.node).opType)) return undefined;
-  const sources = new Set<ValueId>();
-  const steps: Step[] = [step];
-  for (const operand of step.inputs) {
-    const chain = chainBack(reading, operand, () => false);
-    if (chain.end?.convolution?.depthwise !== true) return undefined;
-    const slice = stepBehind(reading, chain.end.inputs[0] ?? '');
-    if (slice?.role !== 'layout' || slice.inputs.length !== 1) return undefined;
-    sources.add(slice.inputs[0] ?? '');
-    steps.push(...chain.steps, chain.end, slice);
-  }
-  const [source] = sources;
-  return source === undefined || sources.size > 1
-    ? undefined
-    : { step, steps: [...new Set(steps)], input: source, fusedActivation: false };
-}
-
 /** In front of a DynamicQuantizeLinear, the value is still in floating point. */
 function floatSide(
   reading: Reading,
   project: Step,
   data: ValueId,
-): { readonly value: ValueId; readonly reader: NodeId } {
+): { readonly value: ValueId; readonly readers: readonly NodeId[] } {
   const step = stepBehind(reading, data);
   const proto = step === undefined ? undefined : protoOf(reading, step.node);
   if (
     step !== undefined &&
     (proto?.opType === 'DynamicQuantizeLinear' || proto?.opType === 'QuantizeLinear')
   ) {
-    return { value: step.inputs[0] ?? data, reader: step.node };
+    return { value: step.inputs[0] ?? data, readers: [step.node] };
   }
-  return { value: data, reader: project.node };
+  return { value: data, readers: project.nodes };
 }

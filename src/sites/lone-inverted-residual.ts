@@ -1,5 +1,5 @@
 import type { NodeId } from '../graph/view.ts';
-import { type Block, type Context, type Found, reject, usesBy } from './block.ts';
+import { type Block, type Context, type Found, readingUses, reject } from './block.ts';
 import { endsAsItIs, isLinear } from './forward.ts';
 import { type InvertedResidual, readInvertedResidual } from './inverted-residual.ts';
 import { outputOf, type Reading } from './reading.ts';
@@ -80,8 +80,7 @@ function makeBlock(reading: Reading, found: InvertedResidual): Block {
     kind: 'inverted-residual',
     variant: found.expand === undefined ? 'no-expand' : 'expand',
     value: found.value,
-    uses: usesBy(reading, found.value, found.reader),
-    reader: found.reader,
+    ...readingUses(reading, found.value, found.readers),
     anchor: found.depthwise.node,
     nodes: nodesOf(found.steps),
     around: { input: found.start, output: outputOf(reading, found.project), skip: undefined },

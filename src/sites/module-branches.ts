@@ -1,4 +1,4 @@
-import type { ValueId } from '../graph/view.ts';
+import type { NodeId, ValueId } from '../graph/view.ts';
 import { kernelSize } from './convolution.ts';
 import { channelAxisOf, outputOf, protoOf, type Reading, usesOf } from './reading.ts';
 import { type Branch, branchOf, forkOf } from './region.ts';
@@ -32,9 +32,9 @@ export function areDisjoint(branches: readonly Branch[]): boolean {
 }
 
 /** Whether nothing inside is read from outside: the join is the only way out. */
-export function isClosed(reading: Reading, join: Step, branches: readonly Branch[]): boolean {
+export function isClosed(reading: Reading, join: NodeId, branches: readonly Branch[]): boolean {
   const inside = new Set([
-    join.node,
+    join,
     ...branches.flatMap(({ steps }) => [...steps].flatMap(({ nodes }) => nodes)),
   ]);
   return branches.every(({ steps }) =>

@@ -34,8 +34,8 @@ export interface Reading {
   readonly dataInputs: readonly (readonly ValueId[])[];
   /** Steps that walks may still visit, all together: keeps the time linear whatever the graph. */
   readonly budget: { steps: number };
-  /** Whether attention is computed anywhere; known once the steps are read. */
-  readonly hasAttention: { present: boolean };
+  /** The last node that computes attention, if any does; known once the steps are read. */
+  readonly attention: { last: NodeId | undefined };
   /** Values from which a convolution or fully connected layer is reached other than through a softmax or the like. */
   readonly reachesWeights: ReadonlySet<ValueId>;
 }
@@ -71,7 +71,7 @@ export function beginReading(view: GraphView, types: ValueTypes): Reading {
     convolutions,
     dataInputs: view.nodes.map((proto) => readDataInputs(proto, isData)),
     budget: { steps: STEPS_PER_NODE * (view.nodes.length + SPARE_NODES) },
-    hasAttention: { present: false },
+    attention: { last: undefined },
     reachesWeights: valuesBeforeWeights(view, order, convolutions),
   };
 }

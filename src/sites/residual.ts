@@ -1,5 +1,5 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
-import { type Block, type Context, type Found, reject, usesBy } from './block.ts';
+import { type Block, type Context, type Found, readingUses, reject, usesBy } from './block.ts';
 import { type InnerBlocks, judgeBranch } from './branch-rules.ts';
 import { isStrided } from './convolution.ts';
 import { isFireModule } from './fire.ts';
@@ -40,28 +40,24 @@ export function findResiduals({ reading }: Context): Found {
   };
   const judge = (step: Step): void => {
     const tree = sumTree(reading, step);
+    let whole: Verdict | undefined;
     if (tree.operands.length > 2) {
-      const whole = judgeTree(reading, step, tree.operands, inner);
+      whole = judgeTree(reading, step, tree.operands, inner);
       if (whole !== undefined && isSettled(whole)) {
         take(whole);
         for (const part of tree.inner) {
           if ('block' in whole) joins.add(part.node);
-          rejections.push(
-            'rejection' in whole
-              ? { ...whole.rejection, node: part.node }
-              : reject(
-                  reading,
-                  part.node,
-                  'nested',
-                  'adds some of the operands of a residual block, whose sum is further on',
-                ),
-          );
+          rejections.push(rejectPart(reading, part, judgeSum(reading, part, part.inputs, inner), whole));
         }
         return;
       }
     }
     // Not one sum of one block: each Add for itself, inner ones first.
-    for (const part of tree.inner) take(judgeSum(reading, part, part.inputs, inner));
+    for (const part of tree.inner) {
+      const verdict = judgeSum(reading, part, part.inputs, inner);
+      if (isBlockInMerge(reading, verdict, whole)) take(verdict);
+      else if (whole !== undefined) rejections.push(rejectPart(reading, part, verdict, whole));
+    }
     take(judgeSum(reading, step, step.inputs, inner));
   };
   for (const node of reading.order) {
@@ -72,16 +68,35 @@ export function findResiduals({ reading }: Context): Found {
   return { blocks, rejections };
 }
 
+/** An Add inside a larger sum that is a block, or that is none and leaves no part of it one. */
+function rejectPart(reading: Reading, { node }: Step, alone: Verdict, whole: Verdict): Rejection {
+  const keeps =
+    'rejection' in alone && (alone.rejection.reason === 'merges-branches' || 'rejection' in whole);
+  if (keeps) return alone.rejection;
+  if ('rejection' in whole) return reject(reading, node, whole.rejection.reason, whole.rejection.detail);
+  return reject(
+    reading,
+    node,
+    'nested',
+    'adds some of the operands of a residual block, whose sum is further on',
+  );
+}
+
 /** Branches of one value of which several compute are no block, and no two of them are one either. */
 function isSettled(verdict: Verdict): boolean {
   return 'block' in verdict || verdict.rejection.reason === 'merges-branches';
 }
 
+/** A block in what merges resolutions must not itself have come back from another one. */
+function isBlockInMerge(reading: Reading, verdict: Verdict, whole: Verdict | undefined): boolean {
+  if ('rejection' in verdict || whole === undefined) return true;
+  return !verdict.block.nodes.some((node) => reading.steps.get(node)?.role === 'upsample');
+}
+
 /**
  * Judges several operands of one value together, as a Sum: RepVGG's three branches and the like.
  *
- * Where the last Add adds nothing but the identity, what it is added to is the residual branch; else the one operand that
- * is no skip is. Gives nothing where the operands do not start from one value.
+ * Where the last Add adds the skip, what it is added to is the residual branch; else the one operand that is no skip is. Gives nothing where the operands do not start from one value.
  */
 function judgeTree(
   reading: Reading,
@@ -95,9 +110,15 @@ function judgeTree(
   if (!branches.every((branch) => branch !== undefined)) return undefined;
   const sources = new Set(branches.flatMap((branch) => [...branch.sources]));
   if (sources.size !== 1) return undefined;
-  const identities = branches.filter((branch) => readSkip(reading, branch)?.convolutions.length === 0);
-  const last = step.inputs.some((value) => identities.some(({ operand }) => operand === value));
-  return judgeSum(reading, step, identities.length === 1 && last ? step.inputs : operands, inner);
+  return judgeSum(reading, step, addsSkipLast(reading, step, branches) ? step.inputs : operands, inner);
+}
+
+/** Whether the last Add adds a skip to a sum of what is none: the bare skip, or a projection to branches that all compute. */
+function addsSkipLast(reading: Reading, step: Step, branches: readonly Branch[]): boolean {
+  const skips = branches.filter((branch) => readSkip(reading, branch) !== undefined);
+  const bare = skips.filter((branch) => readSkip(reading, branch)?.convolutions.length === 0);
+  const [only, ...more] = bare.length > 0 ? bare : skips;
+  return only !== undefined && more.length === 0 && step.inputs.includes(only.operand);
 }
 
 /** The operands of an Add of Adds that nothing else reads. */
@@ -144,6 +165,9 @@ function judgeSum(reading: Reading, step: Step, operands: readonly ValueId[], in
   }
   const sources = new Set(branches.flatMap((branch) => [...branch.sources]));
   const [source] = sources;
+  if (branches.some(({ steps }) => [...steps].some(({ role }) => role === 'attention'))) {
+    return no('attention', 'adds what attention computed: a transformer layer, no convolutional block');
+  }
   if (source === undefined || sources.size > 1) {
     return no(
       'no-fork',
@@ -204,6 +228,13 @@ function chooseResidual(
   const others = read.filter(({ skip }) => skip === undefined);
   const [only, second] = others;
   if (second !== undefined) {
+    const last = branches.map(({ operand }) => stepBehind(reading, operand)?.role);
+    if (last.includes('gate') && last.every((role) => role === 'gate' || role === 'product')) {
+      return {
+        reason: 'has-gate',
+        detail: 'adds gated copies of its features: a channel gate beside another gate',
+      };
+    }
     const changed =
       branches.some(({ steps }) => [...steps].some(({ role }) => role === 'upsample')) ||
       branches.some(({ operand }) => changedResolution(reading, operand));
@@ -265,8 +296,7 @@ function makeBlock(
       kind: 'inverted-residual',
       variant: inverted.expand === undefined ? 'no-expand' : 'expand',
       value: inverted.value,
-      uses: usesBy(reading, inverted.value, inverted.reader),
-      reader: inverted.reader,
+      ...readingUses(reading, inverted.value, inverted.readers),
       project: inverted.project.node,
       expand: inverted.expand?.node,
     };
@@ -277,7 +307,7 @@ function makeBlock(
     kind: alone ? 'shuffle' : fire ? 'fire' : 'residual',
     variant: alone ? 'v1' : fire ? 'bypass' : residualVariant(reading, residual),
     value: residual.operand,
-    uses: usesBy(reading, residual.operand, readerNode),
+    uses: usesBy(reading, residual.operand, [readerNode]),
     reader: readerNode,
     project: undefined,
     expand: undefined,

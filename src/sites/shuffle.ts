@@ -41,7 +41,7 @@ function readUnit(reading: Reading, join: Step): Block | undefined {
     kind: 'shuffle',
     variant,
     value,
-    uses: usesBy(reading, value, join.node),
+    uses: usesBy(reading, value, [join.node]),
     reader: join.node,
     anchor: join.node,
     nodes: nodesOf([join, ...branch.steps, ...skip.steps]),

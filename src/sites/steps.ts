@@ -18,6 +18,7 @@ import {
   UPSAMPLES,
 } from './operators.ts';
 import { constantInput, dataInputsOf, firstBehind, protoOf, type Reading } from './reading.ts';
+import { readSplitConvolution } from './split-convolution.ts';
 import type { Step, StepRole } from './step.ts';
 
 /** A Clip to this on both sides only keeps numbers finite, or in an integer's range, and is no activation. */
@@ -29,7 +30,7 @@ export function readSteps(reading: Reading): void {
     const step = readStep(reading, node);
     if (step === undefined) continue;
     reading.steps.set(node, step);
-    if (step.role === 'attention') reading.hasAttention.present = true;
+    if (step.role === 'attention') reading.attention.last = node;
     for (const inner of step.nodes) {
       if (inner !== node && !reading.owners.has(inner)) reading.owners.set(inner, step);
     }
@@ -51,7 +52,11 @@ function readStep(reading: Reading, node: NodeId): Step | undefined {
         }
       : undefined;
   }
-  const longer = readFunction(reading, node) ?? readGate(reading, node) ?? readShuffle(reading, node);
+  const longer =
+    readFunction(reading, node) ??
+    readGate(reading, node) ??
+    readShuffle(reading, node) ??
+    readSplitConvolution(reading, node);
   if (longer !== undefined) return longer;
   const convolution = reading.convolutions.get(node);
   const role = convolution === undefined ? roleOf(reading, node, inputs.length) : 'convolution';

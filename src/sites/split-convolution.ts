@@ -1,0 +1,72 @@
+import type { NodeId, ValueId } from '../graph/view.ts';
+import { type Convolution, kernelSize } from './convolution.ts';
+import { CONCATS } from './operators.ts';
+import { protoOf, type Reading, stepBehind } from './reading.ts';
+import type { Step } from './step.ts';
+
+/** What takes some of the channels. */
+const SLICES: ReadonlySet<string> = new Set(['Split', 'Slice', 'Gather']);
+
+/**
+ * Reads a Concat of convolutions over slices of one value as one convolution: the mixed kernels and split 1x1 layers of
+ * MixNet, and grouped convolutions as frameworks without groups write them.
+ */
+export function readSplitConvolution(reading: Reading, node: NodeId): Step | undefined {
+  if (!CONCATS.has(protoOf(reading, node).opType)) return undefined;
+  const operands = reading.dataInputs[node] ?? [];
+  if (operands.length < 2) return undefined;
+  const sources = new Set<ValueId>();
+  const slices = new Set<ValueId>();
+  const nodes = new Set<NodeId>([node]);
+  const convolutions: Convolution[] = [];
+  for (const operand of operands) {
+    const step = stepBehind(reading, operand);
+    if (step?.convolution?.form !== 'conv' || step.nodes.length > 1 || step.inputs.length !== 1)
+      return undefined;
+    const [part = ''] = step.inputs;
+    const slice = stepBehind(reading, part);
+    if (slice?.role !== 'layout' || slice.inputs.length !== 1) return undefined;
+    if (!SLICES.has(protoOf(reading, slice.node).opType)) return undefined;
+    sources.add(slice.inputs[0] ?? '');
+    slices.add(part);
+    nodes.add(step.node).add(slice.node);
+    convolutions.push(step.convolution);
+  }
+  const [first] = convolutions;
+  const [source] = sources;
+  if (first === undefined || source === undefined || sources.size > 1 || slices.size !== operands.length) {
+    return undefined;
+  }
+  return {
+    role: 'convolution',
+    node,
+    nodes: [...nodes],
+    inputs: [source],
+    convolution: joined(first, convolutions, source),
+  };
+}
+
+function joined(first: Convolution, parts: readonly Convolution[], data: ValueId): Convolution {
+  const inChannels = total(parts.map((part) => part.inChannels));
+  const depthwise = parts.every((part) => part.depthwise || part.inChannels === 1);
+  return {
+    ...first,
+    data,
+    kernel: parts.reduce((a, b) => (kernelSize(a) >= kernelSize(b) ? a : b)).kernel,
+    group: depthwise ? (inChannels ?? parts.length) : parts.length,
+    inChannels,
+    outChannels: total(parts.map((part) => part.outChannels)),
+    depthwise,
+    pointwise: !depthwise && parts.every((part) => part.pointwise),
+    fusedActivation: parts.every((part) => part.fusedActivation),
+  };
+}
+
+function total(numbers: readonly (number | undefined)[]): number | undefined {
+  let sum = 0;
+  for (const number of numbers) {
+    if (number === undefined) return undefined;
+    sum += number;
+  }
+  return sum;
+}
