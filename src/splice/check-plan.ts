@@ -5,7 +5,7 @@ import { formatName } from '../onnx/format-name.ts';
 import { structureDigest } from './digest.ts';
 import { useKey } from './edits.ts';
 import type { OpenModel } from './model.ts';
-import type { InjectionPlan } from './plan.ts';
+import { type InjectionPlan, PLAN_VERSION } from './plan.ts';
 
 /**
  * Checks a plan, which may have been saved and edited, against the model that it is to be applied to: the model is the
@@ -19,6 +19,8 @@ export async function checkPlan(
   plan: InjectionPlan,
   block: BlockDefinition,
 ): Promise<void> {
+  if (plan.planVersion !== PLAN_VERSION)
+    throw stale(`it has version ${String(plan.planVersion)}, this tool reads version ${PLAN_VERSION}`);
   const digest = await structureDigest(model.file);
   if (digest !== plan.model.digest) {
     throw stale(

@@ -34,6 +34,9 @@ export const INJECT_DEFAULTS: Required<InjectOptions> = {
   exclude: [],
 };
 
+/** Version of the form of {@link InjectionPlan}. */
+export const PLAN_VERSION = 1;
+
 /** What will be done at one site. */
 export interface PlannedSite {
   /** The site as it was found. */
@@ -104,7 +107,7 @@ export async function planInjection(
     return { site, options: resolved, addedParameters: cost.parameters, addedMacs: cost.macs };
   });
   return {
-    planVersion: 1,
+    planVersion: PLAN_VERSION,
     tool: TOOL,
     model: { bytes: model.file.source.size, digest: await structureDigest(model.file) },
     block: block.name,

@@ -188,6 +188,11 @@ describe('a plan that does not fit', () => {
       'it was made for another model (digest "ffffffffffff", this one has "',
     ],
     [
+      'a plan of another version',
+      () => ({ planVersion: 2 as 1 }),
+      'it has version 2, this tool reads version 1',
+    ],
+    [
       'another version of the block',
       () => ({ blockVersion: 9 }),
       'it is for version 9 of block "se", not version 1 of "se"',
