@@ -3,8 +3,8 @@ import { SeInjectError } from '../errors.ts';
 import { formatName } from '../onnx/format-name.ts';
 import type { FunctionProto, GraphProto, ModelFile, NodeProto } from '../onnx/model-file.ts';
 import { bodiesOf } from './captures.ts';
-import { orderNodes } from './order.ts';
-import { viewGraph } from './view.ts';
+import { findOrder } from './order.ts';
+import type { Producer } from './view.ts';
 
 /** One thing that is wrong with a model's graph. */
 export interface LintFinding {
@@ -30,17 +30,6 @@ export function lintModel(model: ModelFile): readonly LintFinding[] {
   const findings: LintFinding[] = [];
   lintGraph(model.graph, undefined, findings);
   for (const entry of model.functions) lintFunction(entry, findings);
-  if (findings.length > 0) return findings;
-  const view = viewGraph(model);
-  const [first] = orderNodes(view).cyclic;
-  const node = first === undefined ? undefined : view.nodes[first];
-  if (node !== undefined) {
-    findings.push({
-      code: 'graph/cycle',
-      name: node.output[0] ?? '',
-      message: `the graph has a cycle through ${describe(node)}: a value cannot depend on itself, export the model again`,
-    });
-  }
   return findings;
 }
 
@@ -54,6 +43,7 @@ export function assertSound(model: ModelFile): void {
 }
 
 function lintGraph(graph: GraphProto, outer: Scope | undefined, findings: LintFinding[]): void {
+  const before = findings.length;
   const defined = new Set<string>();
   const define = (name: string, what: string): void => {
     if (name === '') {
@@ -63,11 +53,7 @@ function lintGraph(graph: GraphProto, outer: Scope | undefined, findings: LintFi
         message: `${what} has no name: nothing can refer to it`,
       });
     } else if (defined.has(name)) {
-      findings.push({
-        code: 'graph/duplicate-name',
-        name,
-        message: `value "${formatName(name)}" is defined twice (again by ${what}): a value has one producer, export the model again`,
-      });
+      findings.push(definedTwice(name, what));
     }
     defined.add(name);
   };
@@ -106,14 +92,47 @@ function lintGraph(graph: GraphProto, outer: Scope | undefined, findings: LintFi
     if (name === '') findings.push({ code: 'graph/empty-name', name, message: 'a graph output has no name' });
     read(name, 'a graph output');
   }
+  // A name that is defined twice may look like a cycle; what is wrong with it has been said.
+  if (findings.length === before) lintOrder(graph.node, findings);
 }
 
 function lintFunction(entry: FunctionProto, findings: LintFinding[]): void {
+  const before = findings.length;
   const visible = new Set(entry.input);
-  for (const node of entry.node) for (const name of node.output) visible.add(name);
+  for (const node of entry.node) {
+    for (const name of node.output) {
+      if (name !== '' && visible.has(name)) findings.push(definedTwice(name, describe(node)));
+      visible.add(name);
+    }
+  }
   for (const node of entry.node) {
     for (const body of bodiesOf(node)) lintGraph(body, { defined: visible, outer: undefined }, findings);
   }
+  if (findings.length === before) lintOrder(entry.node, findings);
+}
+
+function lintOrder(nodes: readonly NodeProto[], findings: LintFinding[]): void {
+  const producers = new Map<string, Producer>();
+  for (const [node, proto] of nodes.entries()) {
+    for (const [output, value] of proto.output.entries()) producers.set(value, { node, output });
+  }
+  producers.delete('');
+  const [first] = findOrder({ nodes, producers }).cyclic;
+  const node = first === undefined ? undefined : nodes[first];
+  if (node === undefined) return;
+  findings.push({
+    code: 'graph/cycle',
+    name: node.output[0] ?? '',
+    message: `the graph has a cycle through ${describe(node)}: a value cannot depend on itself, export the model again`,
+  });
+}
+
+function definedTwice(name: string, by: string): LintFinding {
+  return {
+    code: 'graph/duplicate-name',
+    name,
+    message: `value "${formatName(name)}" is defined twice (again by ${by}): a value has one producer, export the model again`,
+  };
 }
 
 function isVisible(scope: Scope, name: string): boolean {

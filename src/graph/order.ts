@@ -14,6 +14,9 @@ export interface NodeOrder {
 /** Views never change, and inference, strides, dominators and finders all ask for the order of one. */
 const known = new WeakMap<GraphView, NodeOrder>();
 
+/** The part of a graph view that an order is told from. */
+export type Orderable = Pick<GraphView, 'nodes' | 'producers'>;
+
 /** Orders the nodes of the graph so that producers come first; linear in the size of the graph. */
 export function orderNodes(view: GraphView): NodeOrder {
   let order = known.get(view);
@@ -24,7 +27,8 @@ export function orderNodes(view: GraphView): NodeOrder {
   return order;
 }
 
-function findOrder(view: GraphView): NodeOrder {
+/** Orders the nodes of any graph, a body's or a function's too; {@link orderNodes} remembers those of views. */
+export function findOrder(view: Orderable): NodeOrder {
   if (isSorted(view)) return { order: view.nodes.map((_, node) => node), cyclic: [], sorted: true };
   const waiting = new Int32Array(view.nodes.length);
   const readers = new Map<NodeId, NodeId[]>();
@@ -55,7 +59,7 @@ function findOrder(view: GraphView): NodeOrder {
   return { order, cyclic, sorted: false };
 }
 
-function isSorted({ nodes, producers }: GraphView): boolean {
+function isSorted({ nodes, producers }: Orderable): boolean {
   const comesBefore = (node: NodeId, value: string): boolean => (producers.get(value)?.node ?? -1) < node;
   for (const [node, proto] of nodes.entries()) {
     for (const value of proto.input) if (!comesBefore(node, value)) return false;

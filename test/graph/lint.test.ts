@@ -322,6 +322,27 @@ describe('lintModel finds', () => {
     expect((await lint(join(graph(), functions))).map(({ name }) => name)).toEqual(['lost']);
   });
 
+  it('a cycle inside a body, and one inside a function', async () => {
+    const inBody = modelBytes({
+      inputs: { c: [] },
+      nodes: [['If', 'c', 'y', { then_branch: body(['Neg', 'u', 't'], ['Neg', 't', 'u']) }]],
+      outputs: { y: [] },
+    });
+    expect((await lint(inBody)).map(({ code, name }) => [code, name])).toEqual([['graph/cycle', 't']]);
+    const inner = (from: string, to: string): Uint8Array =>
+      w.message(7, w.text(1, from), w.text(2, to), w.text(4, 'Neg'));
+    const functions = w.message(25, w.text(1, 'f'), inner('b', 'a'), inner('a', 'b'));
+    expect((await lint(join(graph(), functions))).map(({ code }) => code)).toEqual(['graph/cycle']);
+  });
+
+  it('what a function defines twice', async () => {
+    const inner = w.message(7, w.text(1, 'x'), w.text(2, 'y'), w.text(4, 'Neg'));
+    const functions = w.message(25, w.text(1, 'f'), w.text(4, 'x'), inner, inner);
+    expect((await lint(join(graph(), functions))).map(({ code, name }) => [code, name])).toEqual([
+      ['graph/duplicate-name', 'y'],
+    ]);
+  });
+
   it('several things at once', async () => {
     const findings = await lint(graph(input, input, node('Relu', 'p', 'y'), node('Relu', 'q', 'z')));
     expect(findings.map(({ name }) => name)).toEqual(['x', 'p', 'q']);
