@@ -2,10 +2,12 @@ import type { BlockDefinition } from '../blocks/block.ts';
 import { SeInjectError } from '../errors.ts';
 import { type NameScope, nameScope } from '../graph/names.ts';
 import type { GraphView, Use } from '../graph/view.ts';
+import { dataTypeBits } from '../onnx/data-type.ts';
 import { encodeConstantNode, encodeInitializer, encodeMetadata, encodeNode } from '../onnx/encode.ts';
 import { formatName } from '../onnx/format-name.ts';
+import { elementCount } from '../onnx/tensor-data.ts';
 import { concatBytes } from '../wire/bytes.ts';
-import { type BytePatch, patchBytes, patchedSource } from '../wire/patch.ts';
+import { type BytePatch, patchBytes, patchedSource, refuseTooLarge } from '../wire/patch.ts';
 import { checkPlan } from './check-plan.ts';
 import { EditList, otherUses, placeBehind, placeInitializers } from './edits.ts';
 import { type BlockInstance, blockNames, instantiateBlock } from './instantiate.ts';
@@ -53,6 +55,8 @@ export async function applyPlan(
   const { file, view } = model;
   if (plan.sites.length === 0) return { patch: patchBytes(file.source, []), record: undefined, model };
   await checkPlan(model, plan, block);
+  // Before the weights are drawn: those that would not fit may not fit into memory either.
+  refuseTooLarge(file.source.size + weightBytes(plan, block, view.opset));
   const { records, entry } = readRecords(file);
   const scope = nameScope(view);
   const weightsAs = file.irVersion < 4 ? 'constant' : 'initializer';
@@ -168,6 +172,17 @@ async function renameTapped(
     recorded.push(recordUse(view, use));
   }
   return recorded;
+}
+
+/** Bytes of all the weights that a plan adds. */
+function weightBytes(plan: InjectionPlan, block: BlockDefinition, opset: number): number {
+  let bytes = 0;
+  for (const { site, options } of plan.sites) {
+    for (const { dims, dataType } of block.weights(toBlockSite(site, opset), options)) {
+      bytes += (elementCount(dims) * (dataTypeBits(dataType ?? site.dataType) ?? 0)) / 8;
+    }
+  }
+  return bytes;
 }
 
 function takesOutput({ site }: PlannedSite): boolean {

@@ -97,14 +97,14 @@ export function patchBytes(
   for (const [order, field] of [...inOrder.entries()].reverse()) {
     const had = field.contentStart - field.lengthStart;
     const length = field.end - field.contentStart + (growth.get(field) ?? 0);
-    if (length > PROTOBUF_LIMIT) throw tooLarge(length);
+    refuseTooLarge(length);
     const prefix = encodeVarint(length, widthOf(field, order));
     prefixes.unshift({ field, length, width: prefix.length });
     all.push({ within: field.parent, offset: field.lengthStart, remove: had, insert: prefix });
     grow(field.parent, (growth.get(field) ?? 0) + prefix.length - had);
   }
   const size = source.size + (growth.get(undefined) ?? 0);
-  if (size > PROTOBUF_LIMIT) throw tooLarge(size);
+  refuseTooLarge(size);
   return { source, pieces: toPieces(source.size, all), size, prefixes };
 }
 
@@ -218,8 +218,10 @@ function lastAtOrBefore(starts: readonly number[], offset: number): number {
   return low;
 }
 
-function tooLarge(bytes: number): SeInjectError {
-  return new SeInjectError(
+/** Throws `splice/result-too-large` for a message that protobuf's 32-bit lengths would not hold. */
+export function refuseTooLarge(bytes: number): void {
+  if (bytes <= PROTOBUF_LIMIT) return;
+  throw new SeInjectError(
     'splice/result-too-large',
     `the result would have a message of ${bytes} bytes, over protobuf's limit of 2 GiB: move the weights to external data first, or inject fewer or smaller blocks`,
     { details: { bytes, limit: PROTOBUF_LIMIT } },

@@ -292,3 +292,16 @@ describe('an edited plan', () => {
     expect(formatModel(model.file)).toContain('float[3,16,1,1] branch/se/reduce.weight');
   });
 });
+
+describe('a result over 2 GiB', () => {
+  it('is refused before any weight is drawn', async () => {
+    const bytes = modelFromText('net (float[N,8,6,6] x) => (float[N,8,6,6] y) { v = Relu (x) y = Relu (v) }');
+    const started = performance.now();
+    const error = await errorOf(
+      injectTaps(bytes, [{ value: 'v' }], { blockOptions: { reducedChannels: 40_000_000 } }),
+    );
+    expect(error.code).toBe('splice/result-too-large');
+    // Drawing them takes tens of seconds.
+    expect(performance.now() - started).toBeLessThan(5000);
+  });
+});
