@@ -1,6 +1,5 @@
 import { bodiesOf } from '../graph/captures.ts';
 import { allUses, type Block, type Context, type Found, firstReader } from './block.ts';
-import { kernelSize } from './convolution.ts';
 import { activatedOutput } from './forward.ts';
 import { RECURRENT } from './operators.ts';
 import { outputOf, type Reading } from './reading.ts';
@@ -28,7 +27,7 @@ export function findPlains({ reading, taken, asked }: Context): Found {
     const step = reading.steps.get(node);
     const convolution = step?.convolution;
     if (step === undefined || convolution?.form !== 'conv' || convolution.depthwise) continue;
-    if (taken.has(node) || reading.owners.has(node) || kernelSize(convolution) === 1) continue;
+    if (taken.has(node) || reading.owners.has(node)) continue;
     const end = activatedOutput(reading, step);
     if (end === undefined || raised.has(end.value) || !reading.reachesWeights.has(end.value)) continue;
     blocks.push({
