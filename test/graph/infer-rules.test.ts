@@ -197,6 +197,14 @@ describe('convolutions', () => {
 describe('poolings', () => {
   const image = ['N', 8, 7, 'W'];
   rows('shapes', [
+    ['MaxUnpool', [[1, 8, 4, 4], [1, 8, 4, 4], ints(1, 8, 9, 9)], at({ kernel_shape: [2, 2] }), [1, 8, 9, 9]],
+    [
+      'MaxUnpool',
+      [[1, 8, 4], [1, 8, 4], typed(INT64, 3)],
+      at({ kernel_shape: [2] }),
+      [undefined, undefined, undefined],
+    ],
+    ['MaxPool', [image], at({ kernel_shape: [2, 2], strides: [1] }), ['N', 8, undefined, undefined]],
     ['MaxPool', [image], at({ kernel_shape: [2, 1], strides: [2, 1] }), ['N', 8, 3, 'W']],
     ['MaxPool', [image], at({ kernel_shape: [2, 1], strides: [2, 1], ceil_mode: 1 }), ['N', 8, 4, 'W']],
     // The third window would start behind the data.
@@ -303,7 +311,7 @@ describe('elementwise operators', () => {
     expect(await typeOf('Add', [half, half])).toEqual([FLOAT16]);
     expect(await typeOf('Pow', [half, typed(INT64, 1)])).toEqual([FLOAT16]);
     expect(await typeOf('Less', [half, half])).toEqual([BOOL]);
-    expect(await typeOf('IsNaN', [half])).toEqual([BOOL]);
+    expect(await infer('IsNaN', [half])).toEqual([{ dataType: BOOL, shape: [2] }]);
     expect(await typeOf('Where', [typed(BOOL, 1), half, half])).toEqual([FLOAT16]);
     expect(await typeOf('Cast', [half], at({ to: DOUBLE }))).toEqual([DOUBLE]);
     expect(await typeOf('CastLike', [half, typed(INT32, 1)])).toEqual([INT32]);
@@ -317,6 +325,22 @@ describe('elementwise operators', () => {
 
 describe('layout operators', () => {
   rows('shapes', [
+    ['Reshape', [[1], ints()], {}, []],
+    ['com.microsoft.nchwc:ReorderInput', [['N', 32, 'H', 'W']], {}, ['N', 32, 'H', 'W']],
+    ['com.microsoft.nchwc:ReorderInput', [['N', 3, 'H', 'W']], {}, ['N', undefined, 'H', 'W']],
+    [
+      'com.microsoft.nchwc:ReorderInput',
+      [['N', 'H', 'W', 32]],
+      at({ channels_last: 1 }),
+      ['N', 32, 'H', 'W'],
+    ],
+    ['com.microsoft.nchwc:ReorderOutput', [['N', 16, 'H', 'W']], at({ channels: 10 }), ['N', 10, 'H', 'W']],
+    [
+      'com.microsoft.nchwc:ReorderOutput',
+      [['N', 16, 'H', 'W']],
+      at({ channels_last: 1 }),
+      ['N', 'H', 'W', undefined],
+    ],
     ['Reshape', [['N', 6, 4], ints(0, 2, -1)], {}, ['N', 2, 12]],
     ['Reshape', [['N', 6, 'W'], ints(0, -1)], {}, ['N', undefined]],
     ['Reshape', [['N', 6, 4], ints(-1, 24)], {}, ['N', 24]],
@@ -385,6 +409,15 @@ describe('layout operators', () => {
 describe('slicing operators', () => {
   const END = 9223372036854775000;
   rows('shapes', [
+    [
+      'Concat',
+      [
+        ['N', 3],
+        ['N', 4],
+      ],
+      at({}, 3),
+      ['N', 7],
+    ],
     ['Concat', [['N', 3, 4], [undefined, 5, 4], rankless], at({ axis: 1 }), ['N', undefined, 4]],
     [
       'Concat',
@@ -504,7 +537,9 @@ describe('matrix products', () => {
     for (const op of ['Gemm', 'MatMul', 'com.microsoft:FusedGemm', 'com.microsoft:FusedMatMul']) {
       expect(await infer(op, [half, open])).toMatchObject([{ dataType: FLOAT16 }]);
     }
-    expect(await infer('MatMulInteger', [u8, i8])).toEqual([{ dataType: INT32, shape: [2, 2] }]);
+    expect(await infer('MatMulInteger', [typed(UINT8, 3, 2), i8])).toEqual([
+      { dataType: INT32, shape: [3, 2] },
+    ]);
     const rest = [floats(1), typed(INT8), i8, floats(1), typed(INT8)];
     expect(await infer('QLinearMatMul', [u8, ...rest, floats(1), typed(INT8)])).toEqual([
       { dataType: INT8, shape: [2, 2] },
@@ -586,6 +621,7 @@ describe('matrix products', () => {
 
 describe('normalizations', () => {
   rows('shapes', [
+    ['LayerNormalization', [rankless, [8]], {}, undefined],
     ['GroupNormalization', [['N', 8, 'H', 'W'], [2], [2]], {}, ['N', 8, 'H', 'W']],
     ['LRN', [['N', 8, 'H', 'W']], at({ size: 5 }), ['N', 8, 'H', 'W']],
     ['com.microsoft:SkipLayerNormalization', [['N', 'T', 8], [1, 'T', 8], [8]], {}, ['N', 'T', 8]],
@@ -648,6 +684,7 @@ describe('quantizers', () => {
 
 describe('operators that make tensors', () => {
   rows('shapes', [
+    ['NonZero', [['N', 3, 4]], {}, [3, undefined]],
     ['Shape', [['N', 3, 4]], {}, [3]],
     ['Shape', [['N', 3, 4]], at({ start: -2, end: 9 }, 15), [2]],
     ['Size', [['N', 3, 4]], {}, []],

@@ -365,6 +365,29 @@ describe('arithmetic on shapes', () => {
     ]);
   });
 
+  it('tells a size from itself by nothing, and counts', async () => {
+    const spec: ModelSpec = {
+      inputs: { x: ['N', 'H'] },
+      weights: {
+        yes: { ints: [4, 5] },
+        no: { ints: [6, 7] },
+        from: { ints: [2], dims: [] },
+        to: { ints: [7], dims: [] },
+        by: { ints: [3], dims: [] },
+      },
+      nodes: [
+        ['Shape', 'x', 's'],
+        ['Equal', 's s', 'same'],
+        ['Where', 'same yes no', 'picked'],
+        ['ConstantOfShape', 'picked', 'y'],
+        ['Range', 'from to by', 'counted'],
+        ['ConstantOfShape', 'counted', 'z'],
+      ],
+    };
+    expect(await shapeOf('y', spec)).toEqual([4, 5]);
+    expect(await shapeOf('z', spec)).toEqual([2, 5]);
+  });
+
   it('divides integers as integers do', async () => {
     const spec: ModelSpec = {
       weights: { a: { ints: [-7, 7] }, b: { ints: [2] } },

@@ -32,17 +32,23 @@ describe('stridesOf', () => {
   it('divides by Resize, transposed convolutions and DepthToSpace, multiplies by SpaceToDepth', async () => {
     const found = await strides({
       inputs: { x: ['N', 16, 'H', 'W'] },
-      weights: { w: [16, 16, 3, 3], t: [16, 16, 2, 2], s: { floats: [1, 1, 2, 2] } },
+      weights: {
+        w: [16, 16, 3, 3],
+        t: [16, 16, 2, 2],
+        s: { floats: [1, 1, 2, 2] },
+        h: { floats: [1, 1, 0.5, 0.5] },
+      },
       nodes: [
         ['Conv', 'x w', 'c', { strides: [4, 4] }],
         ['Resize', 'c _ s', 'up'],
+        ['Resize', 'c _ h', 'down'],
         ['ConvTranspose', 'up t', 'up2', { strides: [2, 2] }],
         ['ConvTranspose', 'up2 t', 'half', { strides: [2, 2] }],
         ['DepthToSpace', 'c', 'd', { blocksize: 2 }],
         ['SpaceToDepth', 'c', 's2', { blocksize: 2 }],
       ],
     });
-    expect(found).toEqual({ x: 1, c: 4, up: 2, up2: 1, half: 0.5, d: 2, s2: 8 });
+    expect(found).toEqual({ x: 1, c: 4, up: 2, down: 8, up2: 1, half: 0.5, d: 2, s2: 8 });
   });
 
   it('asks the sizes where Resize is given only those', async () => {
@@ -188,6 +194,33 @@ describe('stridesOf', () => {
       ],
     });
     expect(found).toMatchObject({ shuffled: 4, c2: 8, flat: 4, mixed: 4, map: 4, merged: 4 });
+  });
+
+  it('keeps through a channel shuffle of sizes that are not known', async () => {
+    const found = await strides({
+      inputs: { x: [1, 3, 'H', 'W'] },
+      weights: {
+        w: [8, 3, 3, 3],
+        from: { ints: [2] },
+        to: { ints: [4] },
+        groups: { ints: [1, 2, 4] },
+        eight: { ints: [1, 8] },
+      },
+      nodes: [
+        ['Conv', 'x w', 'c', { strides: [4, 2], pads: [1, 1, 1, 1] }],
+        ['Shape', 'c', 's'],
+        ['Slice', 's from to', 'hw'],
+        ['Concat', 'groups hw', 'split', { axis: 0 }],
+        ['Reshape', 'c split', 'g'],
+        ['Transpose', 'g', 't', { perm: [0, 2, 1, 3, 4] }],
+        ['Concat', 'eight hw', 'merged', { axis: 0 }],
+        ['Reshape', 't merged', 'y'],
+        ['Transpose', 'y', 'turned', { perm: [0, 1, 3, 2] }],
+        ['ReduceMean', 'turned', 'columns', { axes: [3] }],
+        ['ReduceMean', 'turned', 'rows', { axes: [2] }],
+      ],
+    });
+    expect(found).toMatchObject({ c: 4, g: 4, y: 4, columns: 2, rows: 4 });
   });
 
   it('divides by a pixel shuffle that is written out', async () => {

@@ -27,9 +27,7 @@ const where: Rule = (_node, inputs) => [
   reshaped(typeAt(inputs, 1), broadcastShapes([0, 1, 2].map((input) => typeAt(inputs, input).shape))),
 ];
 
-const test: Rule = (_node, inputs) => [
-  reshaped({ ...typeAt(inputs, 0), dataType: DataType.BOOL }, typeAt(inputs, 0).shape),
-];
+const test: Rule = (_node, inputs) => [{ dataType: DataType.BOOL, shape: typeAt(inputs, 0).shape }];
 
 const cast: Rule = (node, inputs) => [
   { dataType: intOf(node, 'to', DataType.UNDEFINED), shape: typeAt(inputs, 0).shape },
