@@ -57,6 +57,10 @@ export type ErrorCode =
   | 'verify/invalid-input'
   // Labelled data.
   | 'evaluate/invalid-data'
+  | 'evaluate/bad-sample'
+  | 'evaluate/invalid-option'
+  | 'evaluate/unsupported-model'
+  | 'evaluate/decoder-missing'
   // Files, in Node.
   | 'node/not-a-file'
   | 'node/not-found'

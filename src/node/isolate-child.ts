@@ -1,7 +1,7 @@
 /** The child's side of {@link runIsolated}: the module that is forked. */
 import { Worker } from 'node:worker_threads';
 import type { IsolatedJob } from './isolate.ts';
-import { type ChildMessage, type JobMessage, packError } from './isolate-protocol.ts';
+import { type ChildMessage, type JobMessage, packError, type StopMessage } from './isolate-protocol.ts';
 
 const WATCH_INTERVAL_MS = 50;
 /** The pipe on which the watch says why it ends the process. */
@@ -52,6 +52,7 @@ async function run({ job, argument }: JobMessage): Promise<void> {
     const { run }: { run: IsolatedJob } = await import(job);
     const value = await run(argument as never, {
       progress: (value: unknown) => send({ type: 'progress', value }),
+      stop: stop.signal,
     });
     await send({ type: 'done', value });
   } catch (error) {
@@ -61,5 +62,9 @@ async function run({ job, argument }: JobMessage): Promise<void> {
   process.exit(0);
 }
 
+const stop = new AbortController();
 watch();
-process.once('message', (message) => void run(message as JobMessage));
+process.on('message', (message: JobMessage | StopMessage) => {
+  if ('job' in message) void run(message);
+  else stop.abort();
+});

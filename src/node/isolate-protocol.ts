@@ -6,6 +6,11 @@ export interface JobMessage {
   readonly argument: unknown;
 }
 
+/** What the parent may send later: the job is to come to an end with what it has. */
+export interface StopMessage {
+  readonly type: 'stop';
+}
+
 /** What the child sends back: any number of times its progress, then one of the others. */
 export type ChildMessage =
   | { readonly type: 'progress'; readonly value: unknown }

@@ -5,7 +5,7 @@ import { extname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { SeInjectError } from '../errors.ts';
-import { type ChildMessage, type JobMessage, unpackError } from './isolate-protocol.ts';
+import { type ChildMessage, type JobMessage, type StopMessage, unpackError } from './isolate-protocol.ts';
 
 /** What a job is handed besides its argument. */
 export interface JobContext {
@@ -14,6 +14,8 @@ export interface JobContext {
    * back.
    */
   readonly progress: (value: unknown) => Promise<void>;
+  /** Aborted where the job is to come to an end with what it has; it may not care. */
+  readonly stop: AbortSignal;
 }
 
 /**
@@ -32,6 +34,8 @@ export interface IsolateOptions {
   readonly env?: Readonly<Record<string, string | undefined>> | undefined;
   /** Called with each message that the job sends. */
   readonly onProgress?: ((value: unknown) => void) | undefined;
+  /** Asks the job to come to an end with what it has; how soon it does is up to it. */
+  readonly stop?: AbortSignal | undefined;
 }
 
 /** What {@link runIsolated} takes where an option is not given. */
@@ -171,12 +175,19 @@ function supervise<Result>(
     try {
       // A child that dies before it has read this is told of by `close`.
       child.send(message, () => {});
+      onAbort(options.stop, () => child.send({ type: 'stop' } satisfies StopMessage, () => {}));
     } catch (cause) {
       child.kill('SIGKILL');
       clearTimeout(timer);
       reject(cause);
     }
   });
+}
+
+/** Calls back when a signal is given, or at once where it was before. */
+function onAbort(signal: AbortSignal | undefined, call: () => void): void {
+  if (signal?.aborted === true) call();
+  else signal?.addEventListener('abort', call, { once: true });
 }
 
 function start(folder: string, options: IsolateOptions): ChildProcess {
