@@ -34,7 +34,8 @@ const BOOL = 9;
 
 /** How many models are tried; the same ones each time. */
 const RUNS = 80;
-const SEED = 5;
+/** Looking for a smaller failure takes minutes: take the flag away for that. */
+const TRIED = { seed: 5, endOnFailure: true } as const;
 
 function pick<T>(draw: Draw, items: readonly T[]): T {
   return draw(() => fc.constantFrom(...items));
@@ -215,7 +216,7 @@ describe('any sites of any residual network', () => {
         captured += plan.sites.filter(({ site }) => site.uses.some(({ kind }) => kind === 'capture')).length;
         widths += Object.keys(injection.record?.widths ?? {}).length;
       }),
-      { numRuns: RUNS, seed: SEED },
+      { ...TRIED, numRuns: RUNS },
     );
     // The property has met what it is for.
     for (const met of [blocks, renamed, captured, widths]) expect(met).toBeGreaterThan(0);
@@ -238,7 +239,7 @@ describe('any sites of any residual network', () => {
           expect(Buffer.compare(await bytesOf(stripped.model), await bytesOf(models[at - 1]!))).toBe(0);
         }
       }),
-      { numRuns: RUNS / 2, seed: SEED },
+      { ...TRIED, numRuns: RUNS / 2 },
     );
     expect(twice).toBeGreaterThan(0);
   });
@@ -264,7 +265,7 @@ describe('any sites of any residual network', () => {
         const same = Buffer.compare(await bytesOf(whole.model), await bytesOf(original)) === 0;
         expect(whole.exact).toBe(same);
       }),
-      { numRuns: RUNS, seed: SEED },
+      { ...TRIED, numRuns: RUNS },
     );
     expect(parts).toBeGreaterThan(0);
   });
