@@ -18,7 +18,12 @@ await build({
     rollupOptions: {
       input: { main: join(root, 'dist', 'cli', 'main.js') },
       // The runtime side of src/node: its child processes are modules beside it.
-      external: [/^node:/, /\/dist\/node\/(verify-files|eval-files|gates-files)\.js$/, 'onnxruntime-node', 'sharp'],
+      external: [
+        /^node:/,
+        /\/dist\/node\/(verify-files|eval-files|gates-files)\.js$/,
+        'onnxruntime-node',
+        'sharp',
+      ],
       output: { entryFileNames: '[name].js', chunkFileNames: '[name].js', format: 'esm' },
     },
   },

@@ -79,6 +79,50 @@ export {
   strip,
   type ToolVersion,
 } from './splice/index.ts';
+export {
+  type BisectReport,
+  bisectProvider,
+  checkEdit,
+  checkProvider,
+  type EditCheck,
+  type EditReport,
+  type Finding,
+  type InputsReport,
+  type LevelReport,
+  type ModelPair,
+  type OutputReport,
+  type ProviderReport,
+  type ProviderRequest,
+  type ProviderResult,
+  type SiteCheck,
+  type Verdict,
+  type VerifyOptions,
+  type VerifyReport,
+  verify,
+} from './verify/index.ts';
+export {
+  feedsFromArrays,
+  type GivenArray,
+  type InputRegime,
+  makeFeeds,
+  parseShapeOption,
+} from './verify/inputs.ts';
+export type {
+  ExternalData,
+  GraphOptimization,
+  ModelSource,
+  ProfiledNode,
+  Runtime,
+  RuntimeAdapter,
+  RuntimeArrays,
+  RuntimeDataType,
+  RuntimeTensor,
+  RuntimeTensors,
+  RuntimeValue,
+  Session,
+  SessionOptions,
+  SessionProfile,
+} from './verify/runtime.ts';
 export { type BlobLike, type ByteSource, blobSource, memorySource } from './wire/byte-source.ts';
 export {
   type BytePatch,

@@ -7,7 +7,11 @@
 export { type DiskFolder, openFolder } from './data-folder.ts';
 export type { DataFileFate } from './external-files.ts';
 export { type FileIdentity, type FileSource, type FillingSource, openFile } from './file-source.ts';
+export { readArrays } from './npz.ts';
+export { type OrtModule, openOnnxRuntime } from './onnxruntime.ts';
+export { probeProvider } from './provider-probe.ts';
 export { type RewrittenModel, type SaveOptions, saveModel } from './save-model.ts';
 export { STDIN_LIMIT, streamSource } from './stdin-source.ts';
+export { type VerifyFilesOptions, verifyFiles } from './verify-files.ts';
 export type { WrittenModel } from './write-model.ts';
 export type { WriteTimings } from './write-patch.ts';

@@ -100,7 +100,7 @@ export interface SessionOptions {
 export interface ProfiledNode {
   /**
    * The name that the runtime gave it: the node's own, or `<opType>_<index>` where it has none. A runtime that rewrites
-   * the layout adds `_token_<n>`; {@link providerOf} sees through that.
+   * the layout adds `_token_<n>`; `providerOf` sees through that.
    */
   readonly name: string;
   readonly opType: string;
@@ -158,7 +158,7 @@ export interface Runtime {
    * Loads a model.
    *
    * @throws SeInjectError `verify/provider-unavailable` where the provider, its library or a device is missing;
-   * `verify/model-rejected`, with a {@link RejectionReason} as `details.reason`, where the model is at fault.
+   * `verify/model-rejected`, with a `RejectionReason` as `details.reason`, where the model is at fault.
    *
    * @example
    * ```ts

@@ -1,9 +1,9 @@
 import type { BlockDefinition } from '../blocks/block.ts';
 import { checkEdit, type EditCheck } from './edit.ts';
+import type { GivenArray } from './inputs.ts';
 import { judge } from './judge.ts';
 import { checkProvider, type ProviderResult } from './provider.ts';
 import type { ModelPair, ProviderRequest } from './request.ts';
-import type { GivenArray } from './inputs.ts';
 import type { Runtime, RuntimeAdapter } from './runtime.ts';
 import type { VerifyReport } from './types.ts';
 

@@ -17,12 +17,18 @@ export interface ByteSource {
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
+/** A part of a blob, of which the bytes can be read. */
+export interface BlobLikeSlice {
+  /** Its bytes. */
+  arrayBuffer(): Promise<ArrayBuffer>;
+}
+
 /** The part of a `Blob` that is used here, so that the core needs no DOM types. */
 export interface BlobLike {
   /** Number of bytes. */
   readonly size: number;
   /** A part of the blob, without copying it. */
-  slice(start: number, end: number): { arrayBuffer(): Promise<ArrayBuffer> };
+  slice(start: number, end: number): BlobLikeSlice;
 }
 
 /**

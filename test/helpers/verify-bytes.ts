@@ -48,5 +48,9 @@ export function plant(bytes: Uint8Array, change: (graph: Graph) => void): Uint8A
   const writer = protobuf.Writer.create()
     .uint32((GRAPH << 3) | 2)
     .bytes(proto.onnx.GraphProto.encode(graph).finish());
-  return concatBytes([bytes.subarray(0, field.start), writer.finish(), bytes.subarray(field.start + field.raw.length)]);
+  return concatBytes([
+    bytes.subarray(0, field.start),
+    writer.finish(),
+    bytes.subarray(field.start + field.raw.length),
+  ]);
 }
