@@ -1,7 +1,7 @@
 import type { CollectOptions, EvaluationProgress, GatesReport } from '../evaluate/index.ts';
 import type { DataOptions } from './eval-data.ts';
 import { NO_TIMEOUT_MS, unwrap } from './eval-files.ts';
-import type { run } from './eval-gates-job.ts';
+import type { run } from './gates-job.ts';
 import { runIsolated, siblingModule } from './isolate.ts';
 
 /** How the gates of a model file are collected. */
@@ -35,7 +35,7 @@ export async function collectGatesFromFile(
 ): Promise<GatesReport> {
   const { data: dataOptions = {}, memoryBytes, stop, onProgress, ...rest } = options;
   const outcome = await runIsolated<typeof run>(
-    siblingModule(import.meta.url, 'eval-gates-job'),
+    siblingModule(import.meta.url, 'gates-job'),
     { model, data, dataOptions: { interleave: rest.limit !== undefined, ...dataOptions }, options: rest },
     {
       timeoutMs: NO_TIMEOUT_MS,
