@@ -26,7 +26,8 @@ export function findPlains({ reading, taken, asked }: Context): Found {
   for (const node of reading.order) {
     const step = reading.steps.get(node);
     const convolution = step?.convolution;
-    if (step === undefined || convolution?.form !== 'conv' || convolution.depthwise) continue;
+    if (step === undefined || convolution?.form !== 'conv' || convolution.depthwise || step.inputs.length > 1)
+      continue;
     if (taken.has(node) || reading.owners.has(node)) continue;
     const end = activatedOutput(reading, step);
     if (end === undefined || raised.has(end.value) || !reading.reachesWeights.has(end.value)) continue;
@@ -47,10 +48,15 @@ export function findPlains({ reading, taken, asked }: Context): Found {
   return { blocks: wanted || blocks.length >= FEWEST ? blocks : [], rejections: [] };
 }
 
-/** What a plain network does not have: gates, attention, recurrent layers (in bodies too), and merges before its head. */
+/** What a plain network does not have: depthwise layers, gates, attention, recurrence (in bodies too), early merges. */
 function hasOther(reading: Reading): boolean {
   for (const step of reading.steps.values()) {
-    if (OTHER.has(step.role)) return true;
+    if (
+      OTHER.has(step.role) ||
+      step.convolution?.depthwise === true ||
+      (step.inputs.length > 1 && step.convolution !== undefined)
+    )
+      return true;
     if (MERGES.has(step.role) && reading.reachesWeights.has(outputOf(reading, step))) return true;
   }
   return reading.view.nodes.some((node) =>

@@ -8,7 +8,9 @@ import { scanModel } from '../../src/onnx/scan.ts';
 import { findSites } from '../../src/sites/find-sites.ts';
 import { memorySource } from '../../src/wire/byte-source.ts';
 
-const describeTap = ({ kind, value, channels, channelAxis, rank, stride }: Omit<Tap, 'variant' | 'reader'>) =>
+type Told = Pick<Tap, 'kind' | 'value' | 'channels' | 'channelAxis' | 'rank' | 'stride'>;
+
+const describeTap = ({ kind, value, channels, channelAxis, rank, stride }: Told) =>
   `${kind} ${value}: ${channels} channels on axis ${channelAxis} of ${rank}, stride ${stride}`;
 
 describe('sites of the fixtures', () => {
