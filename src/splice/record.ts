@@ -6,7 +6,7 @@ import type { ModelFile, StringStringEntryProto } from '../onnx/model-file.ts';
 export const RECORD_KEY = 'se-inject';
 
 /** Characters that the records of a model may have: they take one or two thousand a site. */
-const SIZE_LIMIT = 8 * 1024 * 1024;
+const SIZE_LIMIT = 15 * 1024 * 1024;
 
 /** A use that was given another value to read. */
 export interface RecordedUse {

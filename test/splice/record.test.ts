@@ -65,14 +65,14 @@ describe('the record', () => {
   });
 
   it('is not written where it could not be read', async () => {
-    const value = 'v'.repeat(700_000);
+    const value = 'v'.repeat(1_300_000);
     const bytes = modelFromText(
       `net (float[N,8,6,6] x) => (float[N,8,6,6] y) { ${value} = Relu (x) y = Relu (${value}) }`,
     );
     const error = await errorOf(injectTaps(bytes, [{ value }]));
     expect(error.code).toBe('splice/result-too-large');
     expect(error.message).toMatch(
-      /^the record of the injection would have 98\d{5} characters, and 8388608 are the most/,
+      /^the record of the injection would have 18\d{6} characters, and 15728640 are the most/,
     );
   });
 
@@ -162,7 +162,7 @@ describe('a record that cannot be trusted', () => {
       TEXT.replace('"seed":0', '"seed":0.0'),
       'it was rewritten by something else',
     ],
-    ['8 MiB of it', TEXT.padEnd(8 * 1024 * 1024 + 1), 'it has 8388609 characters'],
+    ['15 MiB of it', TEXT.padEnd(15 * 1024 * 1024 + 1), 'it has 15728641 characters'],
   ])('has %s', async (_what, text, why) => {
     expect(text).not.toBe(TEXT);
     const error = await errorOf(() => readRecords(withMetadata(text)));
