@@ -105,7 +105,8 @@ export function encodeGraphOutput(name: string): Uint8Array {
 export function encodeNumbers(numbers: Float64Array, dataType: DataTypeNumber): Uint8Array {
   switch (dataType) {
     case DataType.FLOAT:
-      return bytesOf(Float32Array.from(numbers));
+      // Not `from`, which goes through an iterator.
+      return bytesOf(new Float32Array(numbers));
     case DataType.DOUBLE:
       return bytesOf(numbers);
     case DataType.FLOAT16:

@@ -91,7 +91,8 @@ export async function applyPlan(
       redirected,
     });
   }
-  if (initializers.length > 0) list.insert(placeInitializers(view.graph), concatBytes(initializers));
+  // One by one: joined, they would be in memory twice.
+  for (const initializer of initializers) list.insert(placeInitializers(view.graph), initializer);
   const record: InjectionRecord = {
     tool: `${TOOL.name} ${TOOL.version}`,
     block: block.name,

@@ -17,7 +17,7 @@ export interface OpenModel {
 }
 
 /**
- * Opens a model: scans it without its weights, checks that its graph is sound, and infers its types.
+ * Opens a model: scans it without its weights and checks that its graph is sound; its types are inferred when asked for.
  *
  * Throws the `wire/...` and `onnx/...` errors of `scanModel` and the `graph/...` errors of the lint.
  *
@@ -31,5 +31,14 @@ export async function openModel(source: ByteSource): Promise<OpenModel> {
   const file = await scanModel(source);
   assertSound(file);
   const view = viewGraph(file);
-  return { file, view, types: inferTypes(view) };
+  let types: ValueTypes | undefined;
+  return {
+    file,
+    view,
+    // Not before somebody asks: a rewritten model is opened to be checked, and written without.
+    get types() {
+      types ??= inferTypes(view);
+      return types;
+    },
+  };
 }
