@@ -237,11 +237,11 @@ class OrtWebSession implements Session {
   async close(): Promise<SessionProfile | undefined> {
     if (this.#closed) return undefined;
     this.#closed = true;
-    // The profile comes before the release, which drops it. It is written as a file, and then, since a page has none,
-    // line by line to the console (measured, 1.30): the events that onnxruntime-node writes, the kernels on the GPU
-    // among them. The verbose log's "Node placements" would say where nodes are placed, not that they ran, and it names
-    // them only where two providers share them: of a model that is all on one it says "All nodes placed on
-    // [WebGpuExecutionProvider]. Number of nodes: 4". It also brings the text of every shader.
+    // The profile is meant for a file, and since a page has none it goes to the console, line by line (measured, 1.30),
+    // with the events that onnxruntime-node writes; a session that is released without endProfiling writes it too. The
+    // verbose log's "Node placements" would say where nodes are placed, not that they ran, and it names them only where
+    // two providers share them: of a model that is all on one it says "All nodes placed on [WebGpuExecutionProvider].
+    // Number of nodes: 4". It also brings the text of every shader.
     const { printed } = await this.#output.listen(async () => {
       if (this.#profile) this.#session.endProfiling();
       await this.#session.release();

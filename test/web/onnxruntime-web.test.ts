@@ -90,6 +90,16 @@ describe('createSession', () => {
     );
     expect(create).toHaveBeenCalledTimes(1);
   });
+
+  it.each([true, false])('profiles where it is asked to: %s', async (profile) => {
+    const { load, create } = fakeOrt();
+    const runtime = await openOnnxRuntimeWeb({ load });
+    await runtime.createSession({ bytes: new Uint8Array(1) }, { ...WEBGPU, profile });
+    expect(create).toHaveBeenLastCalledWith(
+      expect.any(Uint8Array),
+      expect.objectContaining({ executionProviders: ['webgpu'], enableProfiling: profile }),
+    );
+  });
 });
 
 describe('run', () => {
