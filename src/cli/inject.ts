@@ -1,10 +1,14 @@
+import { renderEvaluation } from '../report/render-evaluation.ts';
 import { renderInjection } from '../report/render-story.ts';
 import { buildReport, outcomeOf, type Report } from '../report/report.ts';
 import { applyPlan } from '../splice/index.ts';
+import { type DataCall, toDataCall } from './data-options.ts';
+import { evaluationExitCode, toDemands } from './eval.ts';
 import { ExitCode, type ExitCodeNumber, usageError } from './failure.ts';
 import { type LookOptions, toLookOptions, toVolume, type VerifyMode } from './inject-options.ts';
 import type { CliIo } from './io.ts';
 import { type Looked, lookAt, stopwatch } from './look.ts';
+import { type Demands, measure } from './measure.ts';
 import { type CliData, type CliInput, DASH, withData, withInput } from './open-input.ts';
 import { forEachInput, type InputResult, type RunContext, runContext } from './run-context.ts';
 import { verifyOutput } from './verification.ts';
@@ -19,6 +23,9 @@ interface InjectCall {
   readonly dryRun: boolean;
   readonly verify: VerifyMode;
   readonly run: ReturnType<typeof toRunOptions>;
+  /** What model and result are measured on, if on anything. */
+  readonly data: DataCall | undefined;
+  readonly demands: Demands;
   readonly context: RunContext;
 }
 
@@ -40,6 +47,8 @@ export function injectCommand(
     json: values['json'] === true,
     dataOnStdout: !dryRun && inputs.some((input) => (output ?? injectedPath(input)) === DASH),
   });
+  if (values['data'] !== undefined && (inputs.includes(DASH) || output === DASH))
+    throw usageError('models that are measured on data must be files: name one, and leave -o - out');
   const call: InjectCall = {
     options: toLookOptions(values),
     output,
@@ -47,6 +56,8 @@ export function injectCommand(
     dryRun,
     verify: values['verify'] as VerifyMode,
     run: toRunOptions(values),
+    data: toDataCall(values),
+    demands: toDemands(values),
     context,
   };
   return forEachInput(inputs, context, (path) => withInput(path, io, (input) => injectOne(input, call)));
@@ -57,7 +68,12 @@ async function injectOne(input: CliInput, call: InjectCall): Promise<InputResult
   const looked = await lookAt(input, call.options);
   const report = await withData(input, looked.model.file, (data) => write(input, data, looked, call));
   context.say((paint) => renderInjection(report, paint, context.volume === 'verbose'));
-  return { report, exitCode: exitCodeFor(report, call.verify) };
+  const exitCode = exitCodeFor(report, call.verify);
+  if (call.data === undefined || report.output === null) return { report, exitCode };
+  const evaluation = await measure([input.path, report.output.path], call.data, call.demands, context);
+  context.say((paint) => ['', ...renderEvaluation(evaluation, paint, context.volume === 'verbose')]);
+  const worst = Math.max(exitCode, evaluationExitCode(evaluation)) as ExitCodeNumber;
+  return { report: { ...report, evaluation }, exitCode: worst };
 }
 
 /** Writes the output where there is something to write, and reports either way. */

@@ -1,7 +1,10 @@
 import { Command, Option } from 'commander';
 import { TOOL } from '../splice/index.ts';
 import { blocksCommand } from './blocks.ts';
+import { addDataOptions } from './data-options.ts';
+import { evalCommand } from './eval.ts';
 import type { ExitCodeNumber } from './failure.ts';
+import { gatesCommand } from './gates.ts';
 import { injectCommand } from './inject.ts';
 import { addPlanOptions, addVolumeOptions, collect } from './inject-options.ts';
 import type { CliIo } from './io.ts';
@@ -55,6 +58,9 @@ export function buildProgram(io: CliIo, done: (exitCode: ExitCodeNumber) => void
   );
   addRunOptions(inject);
   addVolumeOptions(inject);
+  inject.optionsGroup('Accuracy on data:');
+  addDataOptions(inject, false);
+  addDemandOptions(inject);
   inject.action(async (models: readonly string[], values) => done(await injectCommand(models, values, io)));
 
   const sites = program
@@ -82,6 +88,39 @@ export function buildProgram(io: CliIo, done: (exitCode: ExitCodeNumber) => void
   verify.action(async (before: string, after: string, values) =>
     done(await verifyCommand(before, after, values, io)),
   );
+
+  const evaluate = program
+    .command('eval')
+    .summary('measure the accuracy of models on labelled data')
+    .description(
+      'Measures top-1, top-5 and cross-entropy of models on labelled data, each model against the first on the same\nsamples, and says whether the difference is more than chance. Ctrl-C prints what was measured so far.',
+    )
+    .argument('<model.onnx...>', 'the models: the original first')
+    .option('--provider <name>', 'execution provider to run the models on (default: cpu)')
+    .option('--output <name>', 'the output with the logits, where a model has several');
+  addDataOptions(evaluate, true);
+  addDemandOptions(evaluate);
+  addVolumeOptions(evaluate);
+  evaluate.action(async (models: readonly string[], values) => done(await evalCommand(models, values, io)));
+
+  const gates = program
+    .command('gates')
+    .summary('show what the gates of injected blocks do on data')
+    .description(
+      'Collects the gates of a model over data: mean and spread by channel and class, how much they depend on the\nclass, where they saturate, and which blocks could be taken out.',
+    )
+    .argument('<model.se.onnx>', 'the model')
+    .option('--provider <name>', 'execution provider to run the model on (default: cpu)')
+    .option('--svg <file>', 'draw the gates by channel, as figure 6 of the paper')
+    .option(
+      '--svg-classes <list>',
+      'indices of the classes to draw (default: the five with the most samples)',
+      collect,
+    )
+    .option('--force', 'replace a picture that is there');
+  addDataOptions(gates, true);
+  addVolumeOptions(gates);
+  gates.action(async (model: string, values) => done(await gatesCommand(model, values, io)));
 
   const strip = program
     .command('strip')
@@ -111,6 +150,16 @@ export function buildProgram(io: CliIo, done: (exitCode: ExitCodeNumber) => void
     () => `\n${EXIT_CODES}\n\n${inject.helpInformation()}\n${verify.helpInformation()}`,
   );
   return program;
+}
+
+/** Adds what is demanded of the last model. */
+function addDemandOptions(command: Command): void {
+  command
+    .option('--min-top1 <share>', 'top-1 that the last model must reach, as 0.75 or 75%, else exit code 1')
+    .option(
+      '--max-drop <share>',
+      'how far its top-1 may be below the first model’s, as 0.005 or 0.5%, likewise',
+    );
 }
 
 const EXIT_CODES = `Exit codes:

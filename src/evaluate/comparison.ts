@@ -39,8 +39,7 @@ export class Comparison {
     const distance = this.#distance.report();
     const pixelAgreement =
       this.#task === 'segmentation' && this.#pixels > 0 ? this.#agreeingPixels / this.#pixels : null;
-    const [before, after] = [first.report(), other.report()];
-    const [slow, fast] = [after.speed?.samplesPerSecond, before.speed?.samplesPerSecond];
+    const [before, after] = [first.msPerSample, other.msPerSample];
     return {
       before: first.path,
       after: other.path,
@@ -48,7 +47,7 @@ export class Comparison {
       answers,
       distance,
       pixelAgreement,
-      timeRatio: slow === undefined || fast === undefined ? null : fast / slow,
+      timeRatio: before === undefined || after === undefined ? null : after / before,
     };
   }
 }

@@ -28,6 +28,7 @@ export class ModelRun {
   #timedSamples = 0;
   #timedMs = 0;
   #firstMs = 0;
+  readonly #times = new Times();
   #batch = 0;
 
   private constructor(path: string, session: Session, provider: string, wanted: string | undefined) {
@@ -82,6 +83,11 @@ export class ModelRun {
     return tensor;
   }
 
+  /** Median time of a sample in ms, which a busy machine moves less than the mean; undefined before the first run. */
+  get msPerSample(): number | undefined {
+    return this.#times.median ?? (this.#runs === 0 ? undefined : this.#firstMs / this.#batch);
+  }
+
   /** What was measured so far. */
   report(): ModelEvaluation {
     return {
@@ -105,6 +111,7 @@ export class ModelRun {
       this.#firstMs = ms;
       return;
     }
+    this.#times.add(ms / count);
     this.#timedRuns += 1;
     this.#timedSamples += count;
     this.#timedMs += ms;
@@ -117,6 +124,29 @@ export class ModelRun {
         ? [1, this.#batch, this.#firstMs]
         : [this.#timedRuns, this.#timedSamples, this.#timedMs];
     return { batch: this.#batch, samplesPerSecond: (1000 * samples) / ms, msPerBatch: ms / runs };
+  }
+}
+
+/** Times that are kept for a median; of more, every second one, then every fourth, and so on. */
+const TIMES = 1024;
+
+/** A sample of times that is as good as all of them for a median, in memory that does not grow. */
+class Times {
+  #kept: number[] = [];
+  #stride = 1;
+  #seen = 0;
+
+  add(ms: number): void {
+    if (this.#seen % this.#stride === 0) this.#kept.push(ms);
+    this.#seen += 1;
+    if (this.#kept.length < TIMES) return;
+    this.#kept = this.#kept.filter((_, index) => index % 2 === 0);
+    this.#stride *= 2;
+  }
+
+  get median(): number | undefined {
+    const sorted = this.#kept.toSorted((a, b) => a - b);
+    return sorted[Math.floor(sorted.length / 2)];
   }
 }
 

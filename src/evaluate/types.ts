@@ -59,7 +59,7 @@ export interface ComparisonReport {
   readonly distance: DistanceReport;
   /** Share of pixels with the same class; null for models that give no map of classes. */
   readonly pixelAgreement: number | null;
-  /** Time per sample of `after` over that of `before`. */
+  /** Median time of a sample with `after` over that with `before`. */
   readonly timeRatio: number | null;
 }
 

@@ -45,12 +45,16 @@ export const LAYERS = {
 export const PACKAGES: Readonly<Record<string, readonly Layer[]>> = {
   '@noble/hashes': ['wire', 'onnx', 'blocks', 'splice', 'verify', 'evaluate', 'node', 'cli'],
   commander: ['cli'],
+  'csv-parse': ['node'],
+  'd3-scale': ['report'],
+  'd3-shape': ['report'],
   fflate: ['onnx'],
   'onnx-proto': ['onnx'],
   // A runtime is an argument of the core, never an import.
   'onnxruntime-node': ['node'],
   'onnxruntime-web': ['web'],
   protobufjs: ['wire', 'onnx'],
+  sharp: ['node'],
 };
 
 /** Lines a file may have before it needs an entry below. */
