@@ -1,18 +1,14 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
-import { type Block, type Context, type Found, readingUses, reject, usesBy } from './block.ts';
+import { type Block, type Context, type Found, reject } from './block.ts';
 import { type InnerBlocks, judgeBranch } from './branch-rules.ts';
 import { isStrided } from './convolution.ts';
-import { isFireModule } from './fire.ts';
-import { chainBack, readInvertedResidual } from './inverted-residual.ts';
-import { firstBehind, outputOf, protoOf, type Reading, stepBehind } from './reading.ts';
-import { type Branch, branchOf, forkOf, nodesOf } from './region.ts';
-import { residualVariant } from './residual-variant.ts';
+import { firstBehind, type Reading, stepBehind } from './reading.ts';
+import { type Branch, branchOf, forkOf } from './region.ts';
+import { makeResidual } from './residual-block.ts';
 import type { Rejection } from './site.ts';
 import { readSkip, type Skip, weightOf } from './skip.ts';
-import { LOOKED_THROUGH, type Step, type StepRole } from './step.ts';
-
-/** More operands than a block's sum has. */
-const OPERAND_LIMIT = 16;
+import type { Step, StepRole } from './step.ts';
+import { addsSkipLast, feedsSumAlone, OPERAND_LIMIT, sumTree } from './sum-tree.ts';
 
 /** A sum and what came of it. */
 type Verdict = { readonly block: Block } | { readonly rejection: Rejection };
@@ -113,40 +109,6 @@ function judgeTree(
   return judgeSum(reading, step, addsSkipLast(reading, step, branches) ? step.inputs : operands, inner);
 }
 
-/** Whether the last Add adds a skip to a sum of what is none: the bare skip, or a projection to branches that all compute. */
-function addsSkipLast(reading: Reading, step: Step, branches: readonly Branch[]): boolean {
-  const skips = branches.filter((branch) => readSkip(reading, branch) !== undefined);
-  const bare = skips.filter((branch) => readSkip(reading, branch)?.convolutions.length === 0);
-  const [only, ...more] = bare.length > 0 ? bare : skips;
-  return only !== undefined && more.length === 0 && step.inputs.includes(only.operand);
-}
-
-/** The operands of an Add of Adds that nothing else reads. */
-function sumTree(
-  reading: Reading,
-  step: Step,
-): { readonly operands: readonly ValueId[]; readonly inner: readonly Step[] } {
-  const operands: ValueId[] = [];
-  const inner: Step[] = [];
-  const waiting = step.inputs.toReversed();
-  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
-    const below = stepBehind(reading, value);
-    if (below?.role === 'sum' && feedsSumAlone(reading, below)) {
-      inner.push(below);
-      waiting.push(...below.inputs.toReversed());
-    } else operands.push(value);
-  }
-  // The innermost first, so that what is a block by itself is known before what is around it.
-  return { operands, inner: inner.reverse() };
-}
-
-/** Whether a sum is only an operand of another sum. */
-function feedsSumAlone(reading: Reading, step: Step): boolean {
-  const [use, ...more] = reading.view.uses.get(outputOf(reading, step)) ?? [];
-  if (use?.kind !== 'input' || more.length > 0) return false;
-  return reading.steps.get(use.node)?.role === 'sum' && !reading.owners.has(use.node);
-}
-
 function judgeSum(reading: Reading, step: Step, operands: readonly ValueId[], inner: InnerBlocks): Verdict {
   const { node } = step;
   const no = (reason: Rejection['reason'], detail: string): Verdict => ({
@@ -179,7 +141,7 @@ function judgeSum(reading: Reading, step: Step, operands: readonly ValueId[], in
   const { residual, skips } = chosen;
   const refusal = judgeBranch({ reading, join: node, source, residual, skips, inner });
   if (refusal !== undefined) return no(refusal.reason, refusal.detail);
-  return { block: makeBlock(reading, step, source, residual, skips) };
+  return { block: makeResidual(reading, step, source, residual, skips) };
 }
 
 const MERGES_RESOLUTIONS =
@@ -259,77 +221,4 @@ function chooseResidual(
     .filter((entry) => entry !== pick)
     .flatMap(({ skip }) => (skip === undefined ? [] : [skip]));
   return { residual: pick.branch, skips };
-}
-
-function makeBlock(
-  reading: Reading,
-  step: Step,
-  source: ValueId,
-  residual: Branch,
-  skips: readonly Skip[],
-): Block {
-  const gate = [...residual.steps].find(({ role }) => role === 'gate');
-  const nodes = nodesOf([step, ...residual.steps, ...skips.flatMap(({ branch }) => [...branch.steps])]);
-  const around = { input: source, output: outputOf(reading, step), skip: skips[0]?.branch.operand };
-  // The operand may be read by an inner Add of the same sum.
-  const reader = (reading.view.uses.get(residual.operand) ?? []).find(
-    (use) => use.kind === 'input' && (use.node === step.node || isInnerSum(reading, use.node, step)),
-  );
-  const readerNode = reader?.kind === 'input' ? reader.node : step.node;
-  const base = { anchor: step.node, nodes, around, gate };
-  const project = firstBehind(reading, residual.operand, LOOKED_THROUGH, (value) =>
-    residual.sources.has(value),
-  );
-  const inverted =
-    project?.convolution === undefined
-      ? undefined
-      : readInvertedResidual(reading, project, (value) => residual.sources.has(value));
-  const alone =
-    inverted !== undefined &&
-    leadsTo(reading, inverted.start, residual.sources) &&
-    [...residual.steps].every(
-      (inner) => inner.convolution === undefined || inverted.steps.includes(inner) || isInGate(inner, gate),
-    );
-  if (alone && !(inverted.steps.some(({ role }) => role === 'shuffle') && !inverted.activated)) {
-    return {
-      ...base,
-      kind: 'inverted-residual',
-      variant: inverted.expand === undefined ? 'no-expand' : 'expand',
-      value: inverted.value,
-      ...readingUses(reading, inverted.value, inverted.readers),
-      project: inverted.project.node,
-      expand: inverted.expand?.node,
-    };
-  }
-  const fire = isFireModule(reading, residual.operand);
-  return {
-    ...base,
-    kind: alone ? 'shuffle' : fire ? 'fire' : 'residual',
-    variant: alone ? 'v1' : fire ? 'bypass' : residualVariant(reading, residual),
-    value: residual.operand,
-    uses: usesBy(reading, residual.operand, [readerNode]),
-    reader: readerNode,
-    project: undefined,
-    expand: undefined,
-  };
-}
-
-/** Whether only norms, activations and the like lie between a source and a value. */
-function leadsTo(reading: Reading, value: ValueId, sources: ReadonlySet<ValueId>): boolean {
-  return sources.has(chainBack(reading, value, (at) => sources.has(at)).value);
-}
-
-function isInGate(step: Step, gate: Step | undefined): boolean {
-  return gate?.nodes.includes(step.node) === true;
-}
-
-function isInnerSum(reading: Reading, node: NodeId, outer: Step): boolean {
-  let step = reading.steps.get(node);
-  for (let depth = 0; depth < OPERAND_LIMIT && step?.role === 'sum'; depth += 1) {
-    if (step === outer) return true;
-    if (!feedsSumAlone(reading, step)) return false;
-    const [use] = reading.view.uses.get(protoOf(reading, step.node).output[0] ?? '') ?? [];
-    step = use?.kind === 'input' ? reading.steps.get(use.node) : undefined;
-  }
-  return false;
 }
