@@ -62,6 +62,8 @@ export interface WeightSpec {
   readonly value?: readonly number[];
   /** Element type, where it is not the tapped value's. */
   readonly dataType?: DataTypeNumber;
+  /** What it starts at whatever the initialization: 1 for the scale of a normalization. */
+  readonly start?: number;
   /** Set where the weight is stored as the transpose of [outputs, inputs], as MatMul wants it. */
   readonly transposed?: boolean;
 }
@@ -93,15 +95,26 @@ export interface Features {
 export interface ReferenceResult {
   /** [N, C] (empty where the block does not squeeze). */
   readonly squeeze: Float64Array;
-  /** What the features are multiplied by: [N, C] for channel gates, the features' own shape for spatial ones. */
+  /**
+   * What the node named `gate` gives: [N, C] for channel gates, [N, positions] for spatial ones, or the features' own
+   * shape.
+   */
   readonly gate: Float64Array;
   /** The hidden units after their activation, [N, R]; empty where the block has none. */
   readonly hidden: Float64Array;
   /**
    * How far each element of the gate may be off in an arithmetic of unit roundoff u, in units of u: a forward error
-   * analysis of the block's sums, each of n terms counting n roundings.
+   * analysis of the block's sums, each of n terms counting n roundings. Without it, each element may be off by
+   * (positions + channels + 64) roundings of the largest gate, or of 1 where that is larger.
    */
-  readonly gateBound: Float64Array;
+  readonly gateBound?: Float64Array;
+  /**
+   * What the last node gives, of the features' own shape: needed where it is not the features times a gate of one of
+   * the first and the last shape above.
+   */
+  readonly scaled?: Float64Array;
+  /** The same for the scaled features; without it, they have the bound of a gate that is not known, times the features. */
+  readonly scaledBound?: Float64Array;
 }
 
 /** What a block adds to a network. */

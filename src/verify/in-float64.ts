@@ -3,7 +3,7 @@ import { randomStream } from '../blocks/random.ts';
 import { constantOf } from '../graph/constants.ts';
 import { findRecordedBlock, type InjectionRecord, type RecordedSite } from '../splice/index.ts';
 import { interpret, type NdArray } from './interpret.ts';
-import { checkBlock } from './oracle.ts';
+import { checkBlock, type OracleResult } from './oracle.ts';
 import type { ModelPair } from './request.ts';
 import type { Finding, SiteCheck } from './types.ts';
 import { type BlockWeights, readWeights, trainableWeights, twinWeights } from './weights.ts';
@@ -26,7 +26,8 @@ export async function checkSitesInFloat64(
     const runs = [fileWeights, twinWeights(block, recorded)].map((weights) =>
       evaluate(pair, recorded, block, weights),
     );
-    const [file, twin] = runs;
+    const [file, twin] = runs.map((run) => run?.oracle);
+    const [unscaled, scaled] = [runs[0]?.features, runs[0]?.scaled];
     const findings: Finding[] = [];
     if (file === undefined || twin === undefined) {
       findings.push({
@@ -46,7 +47,7 @@ export async function checkSitesInFloat64(
     checks.push({
       id: recorded.id,
       sensitive: false,
-      bitExact: file !== undefined && file.gateMin === 1 && file.gateMax === 1,
+      bitExact: unscaled?.every((value, at) => Object.is(value, scaled?.[at])) === true,
       gateMin: file?.gateMin ?? Number.NaN,
       gateMean: file?.gateMean ?? Number.NaN,
       gateMax: file?.gateMax ?? Number.NaN,
@@ -61,12 +62,19 @@ export async function checkSitesInFloat64(
   return checks;
 }
 
+/** A block as its nodes compute it, and what its reference says of that. */
+interface Evaluated {
+  readonly oracle: OracleResult;
+  readonly features: Float64Array;
+  readonly scaled: Float64Array;
+}
+
 function evaluate(
   { after }: ModelPair,
   recorded: RecordedSite,
   block: BlockDefinition,
   weights: BlockWeights,
-): ReturnType<typeof checkBlock> {
+): Evaluated | undefined {
   const { view } = after;
   const found = findRecordedBlock(view, recorded, block);
   if (found.findings.length > 0) return undefined;
@@ -84,8 +92,8 @@ function evaluate(
   }
   const nodes = found.nodes.flatMap((node) => view.nodes[node] ?? []);
   const values = interpret(nodes, inputs);
-  const gate = values?.get(recorded.names['gate'] ?? '');
   const scaled = values?.get(found.scaled);
+  const gate = values?.get(recorded.names['gate'] ?? found.scaled);
   if (gate === undefined || scaled === undefined) return undefined;
   const asTensor = ({
     dims,
@@ -95,12 +103,13 @@ function evaluate(
     dims,
     data,
   });
-  return checkBlock(block, recorded, {
+  const oracle = checkBlock(block, recorded, {
     tapped: asTensor(features),
     gate: asTensor(gate),
     scaled: asTensor(scaled),
     weights,
   });
+  return oracle === undefined ? undefined : { oracle, features: features.data, scaled: scaled.data };
 }
 
 function trialFeatures({ id, site }: RecordedSite): NdArray {

@@ -1,14 +1,11 @@
 import type { NodeProto } from '../onnx/model-file.ts';
 import { elementCount } from '../onnx/tensor-data.ts';
-
-/** An array in float64, row-major. */
-export interface NdArray {
-  readonly dims: readonly number[];
-  readonly data: Float64Array;
-}
+import { broadcastStrides, concatenate, convolve, type NdArray, required, transpose } from './nd-array.ts';
 
 /** An operator of a block: its inputs, and its attributes as they stand in the file. */
 type Operator = (inputs: readonly NdArray[], node: NodeProto) => NdArray;
+
+export type { NdArray };
 
 const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 
@@ -16,9 +13,13 @@ const sigmoid = (x: number): number => 1 / (1 + Math.exp(-x));
 const OPERATORS: Readonly<Record<string, Operator>> = {
   Add: binary((a, b) => a + b),
   Cast: ([x]) => required(x),
-  Conv: convolve1x1,
+  Concat: (inputs, node) => concatenate(inputs, node.attribute.get('axis')?.i ?? 0),
+  Conv: convolve,
   Div: binary((a, b) => a / b),
+  Erf: unary((x) => errorFunction(x)),
+  Exp: unary((x) => Math.exp(x)),
   GlobalAveragePool: ([x]) => reduceMean(required(x), spatialAxes(required(x))),
+  GlobalMaxPool: ([x]) => reduce(required(x), spatialAxes(required(x)), MAXIMUM),
   HardSigmoid: unary((x, node) => {
     const alpha = node.attribute.get('alpha')?.f ?? 0.2;
     const beta = node.attribute.get('beta')?.f ?? 0.5;
@@ -26,14 +27,19 @@ const OPERATORS: Readonly<Record<string, Operator>> = {
   }),
   HardSwish: unary((x) => x * Math.max(0, Math.min(1, x / 6 + 0.5))),
   Identity: ([x]) => required(x),
+  LeakyRelu: unary((x, node) => (x < 0 ? (node.attribute.get('alpha')?.f ?? 0.01) * x : x)),
   MatMul: multiplyLast,
   Mul: binary((a, b) => a * b),
-  ReduceMean: ([x, axes], node) =>
-    reduceMean(required(x), axes === undefined ? (node.attribute.get('axes')?.ints ?? []) : [...axes.data]),
+  ReduceMax: (inputs, node) => reduce(required(inputs[0]), axesOf(inputs, node), MAXIMUM),
+  ReduceMean: (inputs, node) => reduceMean(required(inputs[0]), axesOf(inputs, node)),
+  ReduceSum: (inputs, node) => reduce(required(inputs[0]), axesOf(inputs, node), SUM),
+  ReduceSumSquare: (inputs, node) => reduce(required(inputs[0]), axesOf(inputs, node), SUM_OF_SQUARES),
   Relu: unary((x) => Math.max(x, 0)),
   Sigmoid: unary((x) => sigmoid(x)),
+  Sqrt: unary((x) => Math.sqrt(x)),
   Sub: binary((a, b) => a - b),
   Tanh: unary((x) => Math.tanh(x)),
+  Transpose: ([x], node) => transpose(required(x), node.attribute.get('perm')?.ints),
 };
 
 /**
@@ -89,38 +95,6 @@ function binary(of: (a: number, b: number) => number): Operator {
   };
 }
 
-function broadcastStrides(dims: readonly number[]): number[] {
-  const strides: number[] = [];
-  let step = 1;
-  for (let axis = dims.length - 1; axis >= 0; axis -= 1) {
-    strides[axis] = dims[axis] === 1 ? 0 : step;
-    step *= dims[axis] ?? 1;
-  }
-  return strides;
-}
-
-/** A convolution with kernels of one position: a matrix product over the channels. */
-function convolve1x1([x, w, b]: readonly NdArray[]): NdArray {
-  const [input, weight] = [required(x), required(w)];
-  const [batch = 1, channels = 1, ...spatial] = input.dims;
-  const [outputs = 1] = weight.dims;
-  const positions = elementCount(spatial);
-  const data = new Float64Array(batch * outputs * positions);
-  for (let index = 0; index < data.length; index += 1) {
-    const position = index % positions;
-    const output = Math.floor(index / positions) % outputs;
-    const sample = Math.floor(index / (positions * outputs));
-    let sum = b?.data[output] ?? 0;
-    for (let channel = 0; channel < channels; channel += 1) {
-      sum +=
-        (weight.data[output * channels + channel] ?? Number.NaN) *
-        (input.data[(sample * channels + channel) * positions + position] ?? Number.NaN);
-    }
-    data[index] = sum;
-  }
-  return { dims: [batch, outputs, ...spatial], data };
-}
-
 /** A product with a matrix on the last axis. */
 function multiplyLast([x, w]: readonly NdArray[]): NdArray {
   const [input, weight] = [required(x), required(w)];
@@ -140,12 +114,22 @@ function multiplyLast([x, w]: readonly NdArray[]): NdArray {
   return { dims: [...input.dims.slice(0, -1), outputs], data };
 }
 
-/** The mean over some axes, which stay with size 1. */
-function reduceMean(x: NdArray, axes: readonly number[]): NdArray {
+/** How a reduction starts, and what each number adds to it. */
+interface Reduction {
+  readonly start: number;
+  readonly step: (sum: number, x: number) => number;
+}
+
+const SUM: Reduction = { start: 0, step: (sum, x) => sum + x };
+const SUM_OF_SQUARES: Reduction = { start: 0, step: (sum, x) => sum + x * x };
+const MAXIMUM: Reduction = { start: Number.NEGATIVE_INFINITY, step: Math.max };
+
+/** A reduction over some axes, which stay with size 1. */
+function reduce(x: NdArray, axes: readonly number[], { start, step }: Reduction): NdArray {
   const gone = new Set(axes.map((axis) => (axis < 0 ? axis + x.dims.length : axis)));
   const dims = x.dims.map((size, axis) => (gone.has(axis) ? 1 : size));
   const strides = broadcastStrides(dims);
-  const data = new Float64Array(elementCount(dims));
+  const data = new Float64Array(elementCount(dims)).fill(start);
   for (let index = 0; index < x.data.length; index += 1) {
     let rest = index;
     let at = 0;
@@ -155,17 +139,40 @@ function reduceMean(x: NdArray, axes: readonly number[]): NdArray {
       rest = (rest - place) / size;
       if (!gone.has(axis)) at += place * (strides[axis] ?? 0);
     }
-    data[at] = (data[at] ?? 0) + (x.data[index] ?? Number.NaN);
+    data[at] = step(data[at] ?? 0, x.data[index] ?? Number.NaN);
   }
+  return { dims, data };
+}
+
+function reduceMean(x: NdArray, axes: readonly number[]): NdArray {
+  const { dims, data } = reduce(x, axes, SUM);
   const count = x.data.length / Math.max(1, data.length);
   return { dims, data: data.map((sum) => sum / count) };
+}
+
+/** The axes of a reduction: an attribute, or an input in newer opsets. */
+function axesOf([, axes]: readonly NdArray[], node: NodeProto): readonly number[] {
+  return axes === undefined ? (node.attribute.get('axes')?.ints ?? []) : [...axes.data];
 }
 
 function spatialAxes({ dims }: NdArray): number[] {
   return dims.map((_, axis) => axis).slice(2);
 }
 
-function required(x: NdArray | undefined): NdArray {
-  if (x === undefined) throw new RangeError('an operator lacks an input');
-  return x;
+/** erf(x) to 1e-13 by its continued fraction or its series (Abramowitz and Stegun 7.1.5 and 7.1.14). */
+function errorFunction(x: number): number {
+  const z = Math.abs(x);
+  if (z > 6) return Math.sign(x);
+  if (z > 2.5) {
+    let fraction = z;
+    for (let n = 120; n >= 1; n -= 1) fraction = z + n / 2 / fraction;
+    return Math.sign(x) * (1 - Math.exp(-z * z) / (Math.sqrt(Math.PI) * fraction));
+  }
+  let power = z;
+  let sum = z;
+  for (let n = 1; n < 60; n += 1) {
+    power *= (-z * z) / n;
+    sum += power / (2 * n + 1);
+  }
+  return (Math.sign(x) * 2 * sum) / Math.sqrt(Math.PI);
 }

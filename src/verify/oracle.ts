@@ -1,4 +1,4 @@
-import type { BlockDefinition, ReferenceResult } from '../blocks/block.ts';
+import type { BlockDefinition, Features } from '../blocks/block.ts';
 import type { RecordedSite } from '../splice/index.ts';
 import { type FloatFormat, floatFormat, toFloat64 } from './numbers.ts';
 import type { RuntimeTensor } from './runtime.ts';
@@ -6,6 +6,9 @@ import type { BlockWeights } from './weights.ts';
 
 /** ONNX attributes are float32: the 1/6 of a hard sigmoid is off by this much whatever the features are. */
 const ATTRIBUTE_ROUNDOFF = 2 ** -24;
+
+/** Roundings that a block without bounds of its own may lose beside one for each channel and position. */
+const GENERIC_ROUNDINGS = 64;
 
 /** What a runtime gave for one block. */
 export interface BlockRun {
@@ -55,8 +58,12 @@ export function checkBlock(
   const format = { ...own, unitRoundoff: Math.max(own.unitRoundoff, ATTRIBUTE_ROUNDOFF) };
   const features = { data, dims: run.tapped.dims };
   const reference = block.reference(features, run.weights, recorded.site, recorded.options);
-  const gateCheck = compareGate(gate, reference, format);
-  const scaledRel = compareScaled(data, scaled, reference, recorded, run.tapped.dims, format);
+  const gateBound = reference.gateBound ?? genericBound(reference.gate, features, recorded);
+  const gateCheck = compareGate(gate, reference.gate, gateBound, format);
+  const scaledRel =
+    reference.scaled === undefined
+      ? compareScaled(data, scaled, reference.gate, gateBound, recorded, run.tapped.dims, format)
+      : compareOwn(data, scaled, reference.scaled, reference.scaledBound, gateBound, format);
   const positions = data.length / Math.max(1, reference.squeeze.length);
   const squeezeMaxAbs = reference.squeeze.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   return {
@@ -69,21 +76,33 @@ export function checkBlock(
   };
 }
 
+/** What `ReferenceResult.gateBound` says of blocks that have none. */
+function genericBound(
+  gate: Float64Array,
+  { data, dims }: Features,
+  { site: { channels } }: RecordedSite,
+): Float64Array {
+  const positions = data.length / Math.max(1, channels * (dims[0] ?? 1));
+  const largest = gate.reduce((most, value) => Math.max(most, Math.abs(value)), 1);
+  return new Float64Array(gate.length).fill((positions + channels + GENERIC_ROUNDINGS) * largest);
+}
+
 function compareGate(
   gate: Float64Array,
-  reference: ReferenceResult,
+  expected: Float64Array,
+  gateBound: Float64Array,
   format: FloatFormat,
 ): Pick<OracleResult, 'maxAbs' | 'maxRel' | 'gateMin' | 'gateMean' | 'gateMax'> {
   let maxAbs = 0;
-  let maxRel = gate.length === reference.gate.length ? 0 : Number.POSITIVE_INFINITY;
+  let maxRel = gate.length === expected.length ? 0 : Number.POSITIVE_INFINITY;
   let gateMin = Number.POSITIVE_INFINITY;
   let gateMax = Number.NEGATIVE_INFINITY;
   let sum = 0;
   for (const [index, value] of gate.entries()) {
-    const error = distance(value, reference.gate[index] ?? Number.NaN);
-    const bound = (reference.gateBound[index] ?? 0) * format.unitRoundoff + format.minNormal;
+    const error = distance(value, expected[index] ?? Number.NaN);
+    const bound = (gateBound[index] ?? 0) * format.unitRoundoff + format.minNormal;
     maxAbs = Math.max(maxAbs, error);
-    maxRel = Math.max(maxRel, error / bound);
+    maxRel = worse(maxRel, error / bound);
     gateMin = Math.min(gateMin, value);
     gateMax = Math.max(gateMax, value);
     sum += value;
@@ -94,7 +113,8 @@ function compareGate(
 function compareScaled(
   features: Float64Array,
   scaled: Float64Array,
-  reference: ReferenceResult,
+  expected: Float64Array,
+  gateBound: Float64Array,
   { site }: RecordedSite,
   dims: readonly number[],
   { unitRoundoff, minNormal }: FloatFormat,
@@ -103,22 +123,51 @@ function compareScaled(
   // Elements behind the channel axis share a gate; a gate of the features' own size has one for each.
   const inner = dims.slice(site.channelAxis + 1).reduce((product, dim) => product * dim, 1);
   const perSample = features.length / Math.max(1, dims[0] ?? 1);
-  const own = reference.gate.length === features.length;
+  const own = expected.length === features.length;
   let worst = 0;
   for (let index = 0; index < features.length; index += 1) {
     const sample = Math.floor(index / perSample);
     const channel = Math.floor(index / inner) % site.channels;
     const at = own ? index : sample * site.channels + channel;
     const x = features[index] ?? 0;
-    const gate = reference.gate[at] ?? Number.NaN;
+    const gate = expected[at] ?? Number.NaN;
     const error = distance(scaled[index] ?? Number.NaN, x * gate);
     if (error === 0) continue;
     const magnitude = Math.abs(x);
-    const bound =
-      magnitude * ((reference.gateBound[at] ?? 0) + 2 * Math.abs(gate)) * unitRoundoff + minNormal;
-    worst = Math.max(worst, error / bound);
+    const bound = magnitude * ((gateBound[at] ?? 0) + 2 * Math.abs(gate)) * unitRoundoff + minNormal;
+    worst = worse(worst, error / bound);
   }
   return worst;
+}
+
+/** The scaled value against a reference of its own, for blocks that do more than multiply by one gate. */
+function compareOwn(
+  features: Float64Array,
+  scaled: Float64Array,
+  expected: Float64Array,
+  given: Float64Array | undefined,
+  gateBound: Float64Array,
+  { unitRoundoff, minNormal }: FloatFormat,
+): number {
+  if (scaled.length !== features.length || expected.length !== features.length) {
+    return Number.POSITIVE_INFINITY;
+  }
+  const generic = gateBound.reduce((most, value) => Math.max(most, value), 0);
+  let worst = 0;
+  for (let index = 0; index < features.length; index += 1) {
+    const value = expected[index] ?? Number.NaN;
+    const error = distance(scaled[index] ?? Number.NaN, value);
+    if (error === 0) continue;
+    const roundings =
+      given?.[index] ?? generic * Math.max(1, Math.abs(features[index] ?? 0)) + 2 * Math.abs(value);
+    worst = worse(worst, error / (roundings * unitRoundoff + minNormal));
+  }
+  return worst;
+}
+
+/** The larger of two: what is no number (an infinite error within an infinite bound) is the worst of all. */
+function worse(a: number, b: number): number {
+  return Number.isNaN(b) ? Number.POSITIVE_INFINITY : Math.max(a, b);
 }
 
 /** How far apart two numbers are; NaN on both sides, or the same infinity, is no distance. */

@@ -49,8 +49,11 @@ export async function readWeights(
 export function twinWeights(block: BlockDefinition, recorded: RecordedSite): BlockWeights {
   const weights = new Map<string, Float64Array>();
   for (const weight of trainableWeights(block, recorded)) {
-    const drawn = drawWeight(block, recorded.options, weight, 'kaiming-uniform', TWIN_SEED, recorded.id);
-    weights.set(weight.name, roundTo(drawn, recorded.site.dataType));
+    // A weight that always starts at one number is drawn around it: a scale of 1 would hide that it is not used.
+    const { start = 0, ...free } = weight;
+    const drawn = drawWeight(block, recorded.options, free, 'kaiming-uniform', TWIN_SEED, recorded.id);
+    const moved = start === 0 ? drawn : drawn.map((value) => start + value);
+    weights.set(weight.name, roundTo(moved, recorded.site.dataType));
   }
   return weights;
 }

@@ -1,6 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import type { WeightSpec } from '../../src/blocks/block.ts';
-import { checkInit, drawWeight, INIT_NAMES, NEUTRAL, RECIPES } from '../../src/blocks/initializers.ts';
+import {
+  checkInit,
+  drawWeight,
+  INIT_NAMES,
+  initHelp,
+  NEUTRAL,
+  NEUTRAL_HARD,
+  NEUTRAL_SATURATED,
+  RECIPES,
+} from '../../src/blocks/initializers.ts';
 import { se } from '../../src/blocks/se.ts';
 import { blockSite, seOptions } from '../helpers/block-site.ts';
 import { errorOf } from '../helpers/error-of.ts';
@@ -66,6 +75,48 @@ describe('xavier-uniform', () => {
   });
 });
 
+describe('timm', () => {
+  it('is N(0, 2/fan-out), biases as PyTorch has them', () => {
+    expect(Math.abs(variance(draw('expand.weight', 'timm')) / (2 / 512) - 1)).toBeLessThan(WITHIN);
+    expectUniform(draw('reduce.bias', 'timm'), 1 / Math.sqrt(512));
+  });
+});
+
+describe('the other normal recipes', () => {
+  it.each([
+    ['torchvision', 2 / 512],
+    ['he', 2 / 128],
+    ['xavier-normal', 2 / 640],
+    ['normal', 1e-4],
+    ['normal(0.02)', 4e-4],
+  ])('%s has its variance, biases zero', (init, expected) => {
+    expect(Math.abs(variance(draw('expand.weight', init)) / expected - 1)).toBeLessThan(WITHIN);
+    expect(draw('expand.bias', init).every((x) => x === 0)).toBe(true);
+  });
+});
+
+describe('the other neutral starts', () => {
+  it('saturate a sigmoid or a tanh, or sit at the corner of a hard sigmoid', () => {
+    for (const [init, given, bias] of [
+      [NEUTRAL_SATURATED, {}, 20],
+      [NEUTRAL_SATURATED, { gate: 'tanh' }, 20],
+      [NEUTRAL_HARD, {}, 3],
+      [NEUTRAL, { gate: 'relu' }, 1],
+    ] as const) {
+      expect(draw('expand.weight', init, given).every((x) => x === 0)).toBe(true);
+      expect(draw('expand.bias', init, given).every((x) => x === bias)).toBe(true);
+    }
+  });
+
+  it('are refused with another gate', async () => {
+    const error = await errorOf(() => draw('expand.bias', NEUTRAL_SATURATED, { gate: 'hardsigmoid' }));
+    expect(error.message).toContain('is for the gate "sigmoid"');
+    expect((await errorOf(() => draw('expand.bias', NEUTRAL_HARD, { gate: 'relu' }))).message).toContain(
+      'is for the gate "hardsigmoid"',
+    );
+  });
+});
+
 describe('neutral', () => {
   it('has a zero expand layer behind a random reduce layer, which can so be trained', () => {
     expect(draw('expand.weight', NEUTRAL).every((x) => x === 0)).toBe(true);
@@ -121,14 +172,18 @@ describe('every initialization', () => {
   });
 
   it('says where it is from', () => {
-    expect(INIT_NAMES).toEqual([NEUTRAL, ...Object.keys(RECIPES)]);
-    for (const { help } of Object.values(RECIPES)) expect(help).toMatch(/U\(|N\(/);
+    expect(INIT_NAMES).toEqual([NEUTRAL, NEUTRAL_SATURATED, NEUTRAL_HARD, ...Object.keys(RECIPES)]);
+    for (const name of Object.keys(RECIPES)) expect(initHelp(name)).toMatch(/U\(|N\(/);
+    expect(initHelp(NEUTRAL_SATURATED)).toContain('its gradient is 0');
   });
 
-  it.each(['nosuch', 'constructor', ''])('is refused where it is not known: "%s"', async (init) => {
-    const error = await errorOf(() => draw('reduce.weight', init));
-    expect(error.code).toBe('blocks/invalid-option');
-    expect(error.message).toBe(`unknown initialization "${init}": use one of ${INIT_NAMES.join(', ')}`);
-    expect((await errorOf(() => checkInit(se, seOptions(SITE), init))).message).toBe(error.message);
-  });
+  it.each(['msra', 'constructor', 'normal(x)', 'normal(1e999)', ''])(
+    'is refused where it is not known: "%s"',
+    async (init) => {
+      const error = await errorOf(() => draw('reduce.weight', init));
+      expect(error.code).toBe('blocks/invalid-option');
+      expect(error.message).toBe(`unknown initialization "${init}": use one of ${INIT_NAMES.join(', ')}`);
+      expect((await errorOf(() => checkInit(se, seOptions(SITE), init))).message).toBe(error.message);
+    },
+  );
 });

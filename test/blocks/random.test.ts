@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { naturalLog, type RandomStream, randomStream } from '../../src/blocks/random.ts';
 
@@ -201,4 +202,33 @@ describe('naturalLog', () => {
       expect(Math.abs(naturalLog(x) - expected), String(x)).toBeLessThanOrEqual(1e-15 * Math.abs(expected));
     }
   });
+});
+
+describe('filling an array', () => {
+  it.each([1, 2, 5, 1023, 1024, 1025, 5001])(
+    'gives what %i single calls give, and goes on as they do',
+    (length) => {
+      const [filled, single] = [randomStream(3, 'x'), randomStream(3, 'x')];
+      const out = new Float64Array(length);
+      filled.fillUniform(out, 0.3);
+      expect(out.every((x) => x === (2 * single.uniform() - 1) * 0.3)).toBe(true);
+      for (const _round of [1, 2]) {
+        filled.fillNormal(out, 0.7);
+        expect(out.every((x) => x === single.normal() * 0.7)).toBe(true);
+      }
+      expect([filled.normal(), filled.uniform()]).toEqual([single.normal(), single.uniform()]);
+    },
+  );
+
+  it.each([
+    ['uniform', '74041f546826aec7dac577e44004e1c22f0b5f04ffea7a5e0f36fa963aa8715c'],
+    ['normal', '34820d15d8235b8fa9891e4b3d93f663d7a2a930751900e73571c255663f3b58'],
+  ] as const)(
+    'has %s numbers that never change: models that were made once can be made again',
+    (kind, digest) => {
+      const stream = randomStream(7, 'frozen');
+      const numbers = Float64Array.from({ length: 1000 }, () => stream[kind]());
+      expect(createHash('sha256').update(numbers).digest('hex')).toBe(digest);
+    },
+  );
 });

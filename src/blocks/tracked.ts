@@ -1,0 +1,259 @@
+/**
+ * Float64 numbers that know how far a computation in another type may be off them: what the references of the blocks
+ * are written in.
+ *
+ * A bound counts roundings: it is in units of the unit roundoff u of that other type, to the first order. A sum of n
+ * terms may lose n roundings of the sum of their magnitudes, in whatever order it is taken.
+ */
+import type { BlockSite, Features, ReferenceResult } from './block.ts';
+
+/** Numbers for samples, channels and positions, any of which may be 1, with the bound of each. */
+export interface Tracked {
+  readonly dims: readonly [samples: number, channels: number, positions: number];
+  readonly data: Float64Array;
+  readonly bound: Float64Array;
+}
+
+/** A function of one number: the steepest slope it has, and the roundings that computing it takes. */
+export interface Curve {
+  readonly of: (x: number) => number;
+  readonly slope: number;
+  /** Roundings of the function's value. */
+  readonly relative?: number;
+  /** Roundings of 1. */
+  readonly absolute?: number;
+}
+
+/** The features by sample, channel and position, in whatever order they are stored. */
+export function readFeatures({ data, dims }: Features, site: BlockSite): Tracked {
+  const [samples = 1] = dims;
+  const { channels } = site;
+  const positions = data.length / Math.max(1, samples * channels);
+  if (site.channelAxis === 1) return { dims: [samples, channels, positions], data, bound: zeros(data) };
+  const turned = swap(data, samples, positions, channels);
+  return { dims: [samples, channels, positions], data: turned, bound: zeros(data) };
+}
+
+/** The weight with one number for each channel. */
+export function perChannel(weights: ReadonlyMap<string, Float64Array>, name: string): Tracked {
+  const data = weights.get(name) ?? new Float64Array(0);
+  return { dims: [1, data.length, 1], data, bound: zeros(data) };
+}
+
+/** A number that the block has as a constant: it is rounded where it is stored, coarsely where it is tiny. */
+export function constant(value: number): Tracked {
+  return { dims: [1, 1, 1], data: Float64Array.of(value), bound: Float64Array.of(8 * Math.abs(value)) };
+}
+
+/** a + b, with broadcasting. */
+export function add(a: Tracked, b: Tracked): Tracked {
+  return combine(
+    a,
+    b,
+    (x, y) => x + y,
+    (x, y, ex, ey) => ex + ey + Math.abs(x + y),
+  );
+}
+
+/** a - b, with broadcasting. */
+export function subtract(a: Tracked, b: Tracked): Tracked {
+  return combine(
+    a,
+    b,
+    (x, y) => x - y,
+    (x, y, ex, ey) => ex + ey + Math.abs(x - y),
+  );
+}
+
+/** a * b, with broadcasting. */
+export function multiply(a: Tracked, b: Tracked): Tracked {
+  return combine(
+    a,
+    b,
+    (x, y) => x * y,
+    (x, y, ex, ey) => Math.abs(x) * ey + Math.abs(y) * ex + Math.abs(x * y),
+  );
+}
+
+/** a / b, with broadcasting; a GPU's division takes some roundings. */
+export function divide(a: Tracked, b: Tracked): Tracked {
+  return combine(
+    a,
+    b,
+    (x, y) => x / y,
+    (x, y, ex, ey) => (ex + Math.abs(x / y) * ey) / Math.abs(y) + 4 * Math.abs(x / y),
+  );
+}
+
+/** A function of each number. */
+export function apply(a: Tracked, { of, slope, relative = 0, absolute = 0 }: Curve): Tracked {
+  const data = a.data.map(of);
+  const bound = a.bound.map((error, at) => slope * error + relative * Math.abs(data[at] ?? 0) + absolute);
+  return { dims: a.dims, data, bound };
+}
+
+/** The root of each number, all of which must be above 0. */
+export function squareRoot(a: Tracked): Tracked {
+  const data = a.data.map(Math.sqrt);
+  const bound = a.bound.map((error, at) => error / (2 * (data[at] ?? 0)) + 4 * (data[at] ?? 0));
+  return { dims: a.dims, data, bound };
+}
+
+/** The sum, mean or maximum over all channels or all positions. */
+export function reduce(a: Tracked, kind: 'sum' | 'mean' | 'max', over: 'channels' | 'positions'): Tracked {
+  const [samples, channels, positions] = a.dims;
+  const isOver = over === 'channels';
+  const dims = isOver ? ([samples, 1, positions] as const) : ([samples, channels, 1] as const);
+  const [terms, step] = isOver ? [channels, positions] : [positions, 1];
+  const data = new Float64Array(dims[0] * dims[1] * dims[2]);
+  const bound = new Float64Array(data.length);
+  for (let at = 0; at < data.length; at += 1) {
+    const first = isOver
+      ? Math.floor(at / positions) * channels * positions + (at % positions)
+      : at * positions;
+    let sum = 0;
+    let magnitude = 0;
+    let inherited = 0;
+    let most = Number.NEGATIVE_INFINITY;
+    let worst = 0;
+    for (let term = 0; term < terms; term += 1) {
+      const value = a.data[first + term * step] ?? 0;
+      const error = a.bound[first + term * step] ?? 0;
+      sum += value;
+      magnitude += Math.abs(value);
+      inherited += error;
+      most = Math.max(most, value);
+      worst = Math.max(worst, error);
+    }
+    if (kind === 'max') {
+      data[at] = most;
+      bound[at] = worst;
+    } else {
+      const share = kind === 'mean' ? terms : 1;
+      data[at] = sum / share;
+      bound[at] = (inherited + (terms + 1) * magnitude) / share;
+    }
+  }
+  return { dims, data, bound };
+}
+
+/** A fully connected layer over the channels; the weight is [outputs, inputs], or its transpose where channels are last. */
+export function dense(
+  x: Tracked,
+  weights: ReadonlyMap<string, Float64Array>,
+  name: string,
+  outputs: number,
+  site: BlockSite,
+): Tracked {
+  const [samples, inputs, positions] = x.dims;
+  const weight = weights.get(`${name}.weight`) ?? new Float64Array(0);
+  const bias = weights.get(`${name}.bias`);
+  const transposed = site.channelAxis !== 1;
+  const data = new Float64Array(samples * outputs * positions);
+  const bound = new Float64Array(data.length);
+  for (let at = 0; at < data.length; at += 1) {
+    const position = at % positions;
+    const output = Math.floor(at / positions) % outputs;
+    const first = Math.floor(at / (positions * outputs)) * inputs * positions + position;
+    let sum = bias?.[output] ?? 0;
+    let magnitude = Math.abs(sum);
+    let inherited = 0;
+    for (let input = 0; input < inputs; input += 1) {
+      const w = weight[transposed ? input * outputs + output : output * inputs + input] ?? 0;
+      const value = x.data[first + input * positions] ?? 0;
+      sum += w * value;
+      magnitude += Math.abs(w * value);
+      inherited += Math.abs(w) * (x.bound[first + input * positions] ?? 0);
+    }
+    data[at] = sum;
+    bound[at] = inherited + (inputs + 1) * magnitude;
+  }
+  return { dims: [samples, outputs, positions], data, bound };
+}
+
+/** Takes other positions: the number at each comes from the position that `from` says. */
+export function spread(a: Tracked, positions: number, from: (position: number) => number): Tracked {
+  const [samples, channels, own] = a.dims;
+  const data = new Float64Array(samples * channels * positions);
+  const bound = new Float64Array(data.length);
+  for (let at = 0; at < data.length; at += 1) {
+    const source = Math.floor(at / positions) * own + from(at % positions);
+    data[at] = a.data[source] ?? 0;
+    bound[at] = a.bound[source] ?? 0;
+  }
+  return { dims: [samples, channels, positions], data, bound };
+}
+
+/** What a reference gives back: everything in the order in which the features are stored. */
+export function toResult(
+  site: BlockSite,
+  values: {
+    readonly squeeze?: Tracked;
+    readonly hidden?: Tracked;
+    readonly gate: Tracked;
+    readonly scaled: Tracked;
+  },
+): ReferenceResult & { readonly gateBound: Float64Array } {
+  const { squeeze, hidden, gate, scaled } = values;
+  const none = new Float64Array(0);
+  const last = stored(scaled, scaled.data, site);
+  return {
+    squeeze: squeeze?.data ?? none,
+    hidden: hidden?.data ?? none,
+    gate: stored(gate, gate.data, site),
+    gateBound: stored(gate, gate.bound, site),
+    scaled: last,
+    // The last rounding may be a double one, where a type of 16 bits is computed in float32.
+    scaledBound: stored(scaled, scaled.bound, site).map((error, at) => error + Math.abs(last[at] ?? 0)),
+  };
+}
+
+function stored({ dims }: Tracked, numbers: Float64Array, site: BlockSite): Float64Array {
+  const [samples, channels, positions] = dims;
+  return site.channelAxis === 1 ? numbers : swap(numbers, samples, channels, positions);
+}
+
+/** Swaps the two inner axes. */
+function swap(numbers: Float64Array, samples: number, rows: number, columns: number): Float64Array {
+  const turned = new Float64Array(numbers.length);
+  for (let sample = 0; sample < samples; sample += 1) {
+    const first = sample * rows * columns;
+    for (let row = 0; row < rows; row += 1) {
+      for (let column = 0; column < columns; column += 1) {
+        turned[first + column * rows + row] = numbers[first + row * columns + column] ?? 0;
+      }
+    }
+  }
+  return turned;
+}
+
+function combine(
+  a: Tracked,
+  b: Tracked,
+  of: (x: number, y: number) => number,
+  error: (x: number, y: number, ex: number, ey: number) => number,
+): Tracked {
+  const dims = [0, 1, 2].map((axis) => Math.max(a.dims[axis] ?? 1, b.dims[axis] ?? 1));
+  const [samples = 1, channels = 1, positions = 1] = dims;
+  const data = new Float64Array(samples * channels * positions);
+  const bound = new Float64Array(data.length);
+  const at = ({ dims: [n, c, p] }: Tracked, sample: number, channel: number, position: number): number =>
+    ((n === 1 ? 0 : sample) * c + (c === 1 ? 0 : channel)) * p + (p === 1 ? 0 : position);
+  let index = 0;
+  for (let sample = 0; sample < samples; sample += 1) {
+    for (let channel = 0; channel < channels; channel += 1) {
+      for (let position = 0; position < positions; position += 1) {
+        const [i, j] = [at(a, sample, channel, position), at(b, sample, channel, position)];
+        const [x, y] = [a.data[i] ?? Number.NaN, b.data[j] ?? Number.NaN];
+        data[index] = of(x, y);
+        bound[index] = error(x, y, a.bound[i] ?? 0, b.bound[j] ?? 0);
+        index += 1;
+      }
+    }
+  }
+  return { dims: [samples, channels, positions], data, bound };
+}
+
+function zeros({ length }: Float64Array): Float64Array {
+  return new Float64Array(length);
+}
