@@ -150,7 +150,7 @@ describe('skips', () => {
       spec: { inputs: { image: [1, 3, 32, 32] } },
     });
     expect(sites).toEqual([]);
-    expect(reasons['y']).toBeDefined();
+    expect(reasons['y']).toBe('long-skip');
   });
 
   it('around one convolution are residual', async () => {
@@ -193,20 +193,26 @@ describe('branches that change their resolution', () => {
     ]);
   });
 
-  it('are merges where the smaller map is read elsewhere, or by a convolution of stride 2', async () => {
+  it('are merges where the smaller map is read elsewhere, holds blocks, or was made by a convolution of stride 2', async () => {
     const pyramid = await find(
       [
         down,
         '3x3 | s | c1',
         up('c1', 'r'),
         'Add | r x | m',
+        '3x3 | m | n',
         ['GlobalAveragePool', 'c1', 'p1'],
-        'Add | m p1 | y',
+        ['GlobalAveragePool', 'n', 'p2'],
+        ['Concat', 'p1 p2', 'y', axis],
       ],
-      { weights },
+      { weights, head: false },
     );
     expect(pyramid.sites).toEqual([]);
     expect(pyramid.reasons['m']).toBe('merges-resolutions');
+    const inner = ['3x3 | s | c1', 'Add | c1 s | b'];
+    const hourglass = await find([down, ...inner, up('b', 'r'), 'Add | r x | m', '3x3 | m | y'], { weights });
+    expect(hourglass.sites).toEqual(['residual c1']);
+    expect(hourglass.reasons['m']).toBe('merges-resolutions');
     const strided = await find(['3x3/2 | x | c1', up('c1', 'r'), 'Add | r x | m', '3x3 | m | y'], {
       weights,
     });
