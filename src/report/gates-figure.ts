@@ -71,8 +71,8 @@ function seriesOf(site: GateSiteReport, classes: readonly number[]): readonly Se
     const name = found.name === null || found.name === '' ? `class ${index}` : found.name;
     return [{ name, colour: COLOURS[(place % CLASSES_SHOWN) + 1] ?? COLOURS[0], values: found.mean }];
   });
-  // The line of all samples lies on top.
-  return [...own, { name: 'all', colour: COLOURS[0], values: site.mean }];
+  // The line of all samples lies below, where it hides none.
+  return [{ name: 'all', colour: COLOURS[0], values: site.mean }, ...own];
 }
 
 function panel(site: GateSiteReport, series: readonly Series[]): string {
