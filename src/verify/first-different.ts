@@ -1,10 +1,8 @@
-import { encodeGraphOutput } from '../onnx/encode.ts';
-import { concatBytes } from '../wire/bytes.ts';
-import { patchBytes, patchedBytes } from '../wire/patch.ts';
 import { sameBits } from './oracle.ts';
 import type { ModelPair, OpenSession } from './request.ts';
 import type { RewrittenRun } from './rewritten.ts';
 import { runOnce } from './sessions.ts';
+import { tappedBytes } from './taps.ts';
 import type { ProviderReport } from './types.ts';
 
 /**
@@ -16,14 +14,12 @@ export async function firstDifferent(
   pair: ModelPair,
   run: RewrittenRun,
 ): Promise<ProviderReport['firstDifferent']> {
-  const { file, view } = pair.before;
+  const { view } = pair.before;
   const inOrder = [...run.runs].sort((a, b) => placeOf(a.tap.recorded.value) - placeOf(b.tap.recorded.value));
-  const values = new Set(inOrder.map(({ tap }) => tap.recorded.value));
-  const added = [...values].filter((value) => !view.outputs.has(value)).map(encodeGraphOutput);
-  const last = view.graph.output.at(-1)?.span;
-  if (last === undefined) return null;
-  const edit = { within: last.parent, offset: last.end, remove: 0, insert: concatBytes(added) };
-  const bytes = await patchedBytes(patchBytes(file.source, [edit]));
+  const bytes = await tappedBytes(
+    pair.before,
+    inOrder.map(({ tap }) => tap.recorded.value),
+  );
   const session = await open({ bytes, externalData: pair.externalData }, 'disabled');
   const original = await runOnce(session, run.feeds);
   for (const { tap, file: rewritten } of inOrder) {

@@ -1,6 +1,6 @@
 import type { BlockDefinition } from '../blocks/block.ts';
 import { type GraphView, producerOf } from '../graph/view.ts';
-import { encodeGraphInput, encodeGraphOutput } from '../onnx/encode.ts';
+import { encodeGraphInput } from '../onnx/encode.ts';
 import type { FieldSpan } from '../onnx/model-file.ts';
 import {
   findRecordedBlock,
@@ -8,8 +8,8 @@ import {
   type OpenModel,
   type RecordedSite,
 } from '../splice/index.ts';
-import { concatBytes } from '../wire/bytes.ts';
 import { type BytePatch, type Edit, patchBytes } from '../wire/patch.ts';
+import { tapEdit } from './taps.ts';
 import { trainableWeights } from './weights.ts';
 
 /** Where a block's values are read out of the instrumented model. */
@@ -52,7 +52,7 @@ export function instrument(after: OpenModel, record: InjectionRecord, block: Blo
       nodes: found.nodes.map((node) => view.nodes[node]?.name ?? ''),
     };
     taps.push(tap);
-    for (const value of [tap.tapped, tap.gate, tap.scaled]) if (!view.outputs.has(value)) outputs.add(value);
+    for (const value of [tap.tapped, tap.gate, tap.scaled]) outputs.add(value);
     for (const weight of trainableWeights(block, recorded)) {
       const name = recorded.names[weight.name] ?? '';
       const span = weightField(view, name);
@@ -66,13 +66,7 @@ export function instrument(after: OpenModel, record: InjectionRecord, block: Blo
       inputs.push(encodeGraphInput(name, weight.dataType ?? recorded.site.dataType, weight.dims));
     }
   }
-  // Behind the last of the graph's own outputs, so that these keep their places.
-  const last = view.graph.output.at(-1)?.span;
-  const segment = view.graph.segments.at(-1);
-  const added = concatBytes([...[...outputs].map(encodeGraphOutput), ...inputs]);
-  if (last !== undefined) edits.push({ within: last.parent, offset: last.end, remove: 0, insert: added });
-  else if (segment !== undefined)
-    edits.push({ within: segment, offset: segment.end, remove: 0, insert: added });
+  edits.push(tapEdit(after, outputs, inputs));
   return { patch: patchBytes(file.source, edits), taps };
 }
 

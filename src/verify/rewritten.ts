@@ -6,6 +6,7 @@ import { type LaidOpen, layOpen, type OpenBlock, sameOutputs } from './laid-open
 import type { ModelPair, OpenSession, ProviderRequest } from './request.ts';
 import type { RuntimeTensors, Session, SessionProfile } from './runtime.ts';
 import { type FirstRun, runOnce } from './sessions.ts';
+import { tappedBytes } from './taps.ts';
 
 /** What the rewritten model gave, with its blocks laid open. */
 export interface RewrittenRun {
@@ -52,7 +53,7 @@ export async function runRewritten(
   const laidOpen = await layOpen(open, pair, request, block);
   const names = [...first.outputs.keys()];
   const inRegime = async (regime: InputRegime): Promise<RegimeRun> => {
-    const isFirst = regime === first.regimes[0];
+    const isFirst = regime === first.regime;
     const feeds = isFirst ? first.feeds : first.makeFeeds(regime);
     const before = isFirst ? first.outputs : await original.run(feeds);
     return { regime, feeds, before, file: await laidOpen.run(feeds, () => false) };
@@ -79,12 +80,9 @@ export async function runRewritten(
         : reacts;
       runs.push({ ...one, file, twin, sensitive });
     }
-    // Float16 on a CPU is rounded where a value leaves the model, so only the same outputs can be compared.
-    const after = hasFloat16(pair.after)
-      ? await runOnce(await open(pair.afterSource, 'disabled'), feeds)
-      : file;
+    const rounded = hasFloat16(pair.before) ? await runTapped(open, pair, laidOpen, feeds) : before;
     const profile = (await laidOpen.session.close()) ?? { nodes: [] };
-    return { feeds, regime, before, after, runs, neutral: laidOpen.neutral, profile };
+    return { feeds, regime, before: rounded, after: file, runs, neutral: laidOpen.neutral, profile };
   } finally {
     await laidOpen.session.close();
   }
@@ -104,6 +102,25 @@ async function reactsAlone(
   if (await reacts(run)) return true;
   for (const regime of others) if (await reacts(await inRegime(regime))) return true;
   return false;
+}
+
+/**
+ * The original with the same taps. Float16 on a CPU is computed in float32 and rounded where a value leaves the model or
+ * is cast, so that only models whose tapped values are read out alike can be compared bit for bit.
+ */
+async function runTapped(
+  open: OpenSession,
+  pair: ModelPair,
+  { blocks }: LaidOpen,
+  feeds: RuntimeTensors,
+): Promise<RuntimeTensors> {
+  const bytes = await tappedBytes(
+    pair.before,
+    blocks.map(({ tap }) => tap.recorded.value),
+  );
+  const outputs = await runOnce(await open({ bytes, externalData: pair.externalData }, 'disabled'), feeds);
+  const own = new Set(pair.before.view.outputs.keys());
+  return new Map([...outputs].filter(([name]) => own.has(name)));
 }
 
 /** A model without a record: nothing to lay open. */

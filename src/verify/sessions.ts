@@ -37,8 +37,11 @@ export type FeedMaker = (regime: InputRegime) => RuntimeTensors;
 
 /** The inputs that a model takes, and what it gave for them. */
 export interface FirstRun {
+  /** The regime that the feeds are of. */
+  readonly regime: InputRegime;
   readonly feeds: RuntimeTensors;
   readonly outputs: RuntimeTensors;
+  /** Regimes to be tried, in this order. */
   readonly regimes: readonly InputRegime[];
   readonly makeFeeds: FeedMaker;
 }
@@ -49,22 +52,24 @@ export interface FirstRun {
  */
 export async function firstRun(session: Session, request: FeedRequest): Promise<FirstRun> {
   const { arrays } = request;
+  const [regime] = INPUT_REGIMES;
   if (arrays !== undefined) {
     const feeds = feedsFromArrays(session.inputs, arrays);
-    return { feeds, outputs: await session.run(feeds), regimes: [INPUT_REGIMES[0]], makeFeeds: () => feeds };
+    return { regime, feeds, outputs: await session.run(feeds), regimes: [regime], makeFeeds: () => feeds };
   }
   let refusal: SeInjectError | undefined;
   for (const spatial of spatialAlternatives(session.inputs, request.shapes)) {
-    const maker: FeedMaker = (regime) =>
+    const maker: FeedMaker = (wanted) =>
       makeFeeds(session.inputs, {
         seed: request.seed,
         shapes: request.shapes,
-        regime,
+        regime: wanted,
         defaultSpatial: spatial,
       });
-    const made = maker(INPUT_REGIMES[0]);
+    const made = maker(regime);
     const outputs = await attempt(() => session.run(made));
-    if (outputs.ok) return { feeds: made, outputs: outputs.value, regimes: INPUT_REGIMES, makeFeeds: maker };
+    if (outputs.ok)
+      return { regime, feeds: made, outputs: outputs.value, regimes: INPUT_REGIMES, makeFeeds: maker };
     refusal = outputs.error;
   }
   throw refusal;

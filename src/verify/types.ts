@@ -1,3 +1,4 @@
+import type { InputRegime } from './input-values.ts';
 import type { GraphOptimization, RuntimeAdapter } from './runtime.ts';
 
 /** What a check may say; what could not be checked is never passed. */
@@ -101,7 +102,7 @@ export interface ProviderReport {
 export interface InputsReport {
   readonly source: 'seeded' | 'given';
   /** How seeded inputs were drawn. */
-  readonly regime: string | null;
+  readonly regime: InputRegime | null;
   readonly seed: number;
   readonly shapes: Readonly<Record<string, readonly number[]>>;
 }

@@ -1,11 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { basename, dirname, join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isSeInjectError } from '../../src/errors.ts';
+import { openFile } from '../../src/node/file-source.ts';
+import { saveModel } from '../../src/node/save-model.ts';
 import { verifyFiles } from '../../src/node/verify-files.ts';
 import { rewrite } from '../../src/splice/index.ts';
 import type { VerifyReport } from '../../src/verify/index.ts';
-import { memorySource } from '../../src/wire/byte-source.ts';
 import { patchedBytes } from '../../src/wire/patch.ts';
 import { type CorpusModel, localModels, packagedModels } from '../helpers/corpus.ts';
 import { HAS_WEBGPU, VULKAN_ENV } from '../helpers/swiftshader.ts';
@@ -20,6 +22,8 @@ const UNCHECKED: Readonly<Record<string, RegExp>> = {
   'light-inception-v2.onnx': /does not depend on this site/,
   'light-squeezenet.onnx': /does not depend on this site/,
   'light-vgg19.onnx': /does not depend on this site/,
+  // The network's output has the same bits whatever its first block's gate is, on inputs of every range.
+  'tinyvit.onnx': /does not depend on this site/,
   'bad-missing-external-resnet18.onnx': /the original does not run/,
   'bad-requantshift-mobilenet.onnx': /the original does not run/,
 };
@@ -46,7 +50,6 @@ const AT_RANDOM = [
   'sinet.onnx',
   'nanodet-m.onnx',
   'squeezenet-fp16.onnx',
-  'tinyvit.onnx',
 ];
 
 const LOCAL = localModels();
@@ -72,11 +75,21 @@ async function injectAndVerify(
   init: string,
   provider: string,
 ): Promise<VerifyReport | undefined> {
-  const { patch, plan } = await rewrite(memorySource(readFileSync(path)), { init });
-  if (plan.sites.length === 0) return undefined;
-  const after = join(folder, `${provider}-${init}-${basename(dirname(path))}-${basename(path)}`);
-  writeFileSync(after, await patchedBytes(patch));
-  return verifyFiles(path, after, { providers: [provider] });
+  const source = await openFile(path);
+  try {
+    const rewritten = await rewrite(source, { init });
+    if (rewritten.plan.sites.length === 0) return undefined;
+    const home = mkdtempSync(join(folder, 'model-'));
+    const after = join(home, basename(path));
+    // Data files of the model come along.
+    await saveModel(rewritten, after).catch((error: unknown) => {
+      if (!isSeInjectError(error) || error.code !== 'onnx/external-data-missing') throw error;
+      return patchedBytes(rewritten.patch).then((bytes) => writeFileSync(after, bytes));
+    });
+    return await verifyFiles(path, after, { providers: [provider] });
+  } finally {
+    await source.close();
+  }
 }
 
 describe('on the CPU', () => {
