@@ -83,6 +83,7 @@ export async function openDecoder(
         raw: { width: columns, height: rows, channels: channels as 1 | 2 | 3 | 4 },
       })
         .resize(width, height, { fit: 'fill', kernel: KERNELS[interpolation] })
+        .toColourspace(channels < 3 ? 'b-w' : 'srgb')
         .raw()
         .toBuffer({ resolveWithObject: true });
       return picture(data, info);
