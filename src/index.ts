@@ -49,6 +49,13 @@ export type {
 export { scanModel } from './onnx/scan.ts';
 export { FORMAT_MODEL_DEFAULTS, type FormatModelOptions, formatModel } from './onnx/text.ts';
 export { findSites } from './sites/find-sites.ts';
+export {
+  PLACEMENTS,
+  type Placement,
+  type PlacementRefusal,
+  placementWarning,
+  placeSite,
+} from './sites/placements.ts';
 export type {
   ExistingGate,
   Rejection,
@@ -65,10 +72,13 @@ export {
   type InjectionPlan,
   type InjectionRecord,
   type InjectOptions,
+  type LeftOutReason,
+  type LeftOutSite,
   type OpenModel,
   openModel,
   type PlannedModel,
   type PlannedSite,
+  type PresentBlock,
   planInjection,
   type RecordedSite,
   type RecordedUse,

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander';
 import { INIT_NAMES } from '../blocks/initializers.ts';
 import { BLOCKS } from '../blocks/registry.ts';
 import type { SiteOptions } from '../sites/find-sites.ts';
+import { PLACEMENTS, type Placement } from '../sites/index.ts';
 import { INJECT_DEFAULTS, type InjectOptions } from '../splice/index.ts';
 import { addBlockOptions, givenBlockOptions, toNumber } from './block-options.ts';
 import { usageError } from './failure.ts';
@@ -37,6 +38,18 @@ export function addPlanOptions(command: Command): void {
       '--kinds <list>',
       `families of blocks to look for: auto (what suits the network), all, or some of ${KIND_NAMES.join(', ')} (default: auto)`,
       collect,
+    )
+    .addOption(
+      new Option(
+        '--placement <name>',
+        `where in its block: at the end of the branch, before the branch, behind the sum, on the skip, or behind the 3x3 convolution inside (default: ${INJECT_DEFAULTS.placement})`,
+      ).choices([...PLACEMENTS]),
+    )
+    .option('--stages <list>', 'only these stages, as 2-4 or 2,4 (default: all)', collect)
+    .option('--skip-last-stage', 'not the last stage: it costs most and gives least')
+    .option(
+      '--max-added-params <n>',
+      'the parameters that may be added at most, or their share as 4%: the sites of the last stage go first',
     );
   addBlockOptions(command);
 }
@@ -55,6 +68,10 @@ export function toLookOptions(values: Readonly<Record<string, unknown>>): LookOp
     seed: seed === undefined ? INJECT_DEFAULTS.seed : toSeed(String(seed)),
     include: patterns(values['include']),
     exclude: patterns(values['exclude']),
+    placement: toPlacement(values['placement']),
+    stages: patterns(values['stages']),
+    skipLastStage: values['skipLastStage'] === true,
+    maxAddedParams: text(values['maxAddedParams']),
     kinds: toKinds(patterns(values['kinds'])),
     blockOptions: givenBlockOptions(values),
   };
@@ -87,6 +104,10 @@ export function patterns(value: unknown): readonly string[] {
 
 function text(value: unknown): string | undefined {
   return typeof value === 'string' ? value : undefined;
+}
+
+function toPlacement(value: unknown): Placement {
+  return PLACEMENTS.find((placement) => placement === value) ?? INJECT_DEFAULTS.placement;
 }
 
 function toSeed(value: string): number {

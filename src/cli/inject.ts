@@ -67,6 +67,7 @@ async function injectOne(input: CliInput, call: InjectCall): Promise<InputResult
   const { context } = call;
   const looked = await lookAt(input, call.options);
   const report = await withData(input, looked.model.file, (data) => write(input, data, looked, call));
+  for (const warning of report.warnings) context.warn(warning);
   context.say((paint) => renderInjection(report, paint, context.volume === 'verbose'));
   const exitCode = exitCodeFor(report, call.verify);
   if (call.data === undefined || report.output === null) return { report, exitCode };

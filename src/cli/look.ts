@@ -25,7 +25,8 @@ export async function lookAt(input: CliInput, options: LookOptions): Promise<Loo
   const sitesMs = clock();
   const plan = await planInjection(model, sites, options);
   const spliceMs = clock();
-  const { blockOptions, block, init, seed, include, exclude, kinds } = options;
+  const { blockOptions, block, init, seed, include, exclude, kinds, stages, skipLastStage } = options;
+  const maxAddedParams = options.maxAddedParams ?? null;
   const filled = fillOptions(typeof block === 'string' ? blockNamed(block) : block, blockOptions);
   return {
     model,
@@ -34,7 +35,19 @@ export async function lookAt(input: CliInput, options: LookOptions): Promise<Loo
       input: { path: input.path, model },
       sites,
       plan,
-      options: { block: plan.block, init, seed, include, exclude, kinds, ...filled },
+      options: {
+        block: plan.block,
+        init,
+        seed,
+        include,
+        exclude,
+        kinds,
+        placement: plan.placement,
+        stages: stages.map(String),
+        skipLastStage,
+        maxAddedParams,
+        ...filled,
+      },
       timings: { scanMs, sitesMs, spliceMs, writeMs: 0, syncMs: 0, verifyMs: 0 },
     },
   };

@@ -25,6 +25,7 @@ export function sitesCommand(
       const { model, parts } = await lookAt(input, options);
       await warnOfData(input, model, context.warn);
       const report = buildReport({ ...parts, verification: null });
+      for (const warning of report.warnings) context.warn(warning);
       context.say((paint) => renderLook(report, paint));
       return { report, exitCode: report.outcome === 'no-site' ? ExitCode.no : ExitCode.ok };
     }),

@@ -10,7 +10,7 @@ import {
   showPath,
 } from './render-text.ts';
 import { renderVerification } from './render-verification.ts';
-import type { Report } from './report.ts';
+import type { Report, SiteEntry } from './report.ts';
 
 /** All that is told of an injection: the network, what went where, what it costs, and how it ended. */
 export function renderInjection(report: Report, paint: Paint, isVerbose: boolean): string[] {
@@ -21,6 +21,7 @@ export function renderInjection(report: Report, paint: Paint, isVerbose: boolean
     [renderInput(report.input)],
     table,
     rejections,
+    isVerbose ? [] : leftOutLines(report),
     renderCosts(report, paint),
     [...timings, ...renderStory(report, paint, isVerbose)],
   ]);
@@ -58,9 +59,10 @@ function endLine(report: Report, paint: Paint): string {
     case 'no-site':
       return paint('bad', `${before}: no place for a block was found, and nothing was written`);
     case 'unchanged': {
-      const existing = report.existing.filter(({ kind }) => kind === 'se').length;
+      const found = report.existing.filter(({ kind }) => kind === 'se').length;
+      const existing = Math.max(found, report.present.length);
       const why =
-        report.sites.length > 0
+        existing === 0 || report.sites.some(({ leftOut }) => !isThere(leftOut))
           ? `none of its ${report.sites.length} sites was chosen`
           : `nothing to do, ${existing === 1 ? 'its SE block is' : `its ${existing} SE blocks are`} there already`;
       return `${before}: ${why}${copy}`;
@@ -73,6 +75,25 @@ function endLine(report: Report, paint: Paint): string {
         `${before} → ${showOutput(report)} (${formatBytes(output?.bytes ?? 0)}), ${showBlocks(report)} in ${formatDuration(totalMs(report))}`,
       );
   }
+}
+
+/** Whether a site was left out since it has its block. */
+function isThere(leftOut: SiteEntry['leftOut']): boolean {
+  return leftOut?.reason === 'already-there' || leftOut?.reason === 'has-gate';
+}
+
+/** Sites that were left out by a rule, in a line for each: whoever names sites knows which. */
+function leftOutLines({ sites }: Report): string[] {
+  const lines = new Map<string, { readonly detail: string; readonly ids: string[] }>();
+  for (const { id, leftOut } of sites) {
+    if (leftOut === null || leftOut.reason === 'not-included' || leftOut.reason === 'excluded') continue;
+    const line = lines.get(leftOut.reason) ?? { detail: leftOut.detail, ids: [] };
+    line.ids.push(id);
+    lines.set(leftOut.reason, line);
+  }
+  return [...lines].map(
+    ([reason, { detail, ids }]) => `left out (${reason}): ${ids.join(', ')}; ${escapeControls(detail)}`,
+  );
 }
 
 function nextLines(report: Report): string[] {

@@ -64,7 +64,7 @@ export function renderSites(report: Report, paint: Paint): string[] {
     `${site.reducedChannels ?? '-'}`,
     showCount(site.addedParameters),
     formatName(site.value),
-    site.block === null ? 'not chosen' : '',
+    site.block === null ? escapeControls(site.leftOut?.detail ?? 'not chosen') : '',
   ]);
   return paintHeading(formatTable(SITE_COLUMNS, rows), paint);
 }

@@ -1,12 +1,12 @@
 import type { OptionValue } from '../blocks/block.ts';
+import { countParameters } from '../graph/parameters.ts';
 import type { GraphView } from '../graph/view.ts';
 import { dataTypeName } from '../onnx/data-type.ts';
 import type { SiteReport } from '../sites/index.ts';
-import type { InjectionPlan, OpenModel } from '../splice/index.ts';
-import { TOOL } from '../splice/index.ts';
+import { type Placement, placementWarning } from '../sites/index.ts';
+import { hasNoPlace, type InjectionPlan, type OpenModel, type PresentBlock, TOOL } from '../splice/index.ts';
 import type { VerifyReport } from '../verify/types.ts';
 import { countMacs } from './macs.ts';
-import { countParameters } from './parameters.ts';
 
 /** Version of the report object: 0 while it grows; fields are added, never renamed. */
 export const REPORT_SCHEMA_VERSION = 0;
@@ -63,11 +63,13 @@ export interface SiteEntry {
   readonly injected: boolean;
   /** The block that is planned here; null where the site was not chosen, and so are the figures then. */
   readonly block: string | null;
-  readonly placement: 'standard' | null;
+  readonly placement: Placement | null;
   readonly reducedChannels: number | null;
   readonly reductionRatio: number | null;
   readonly addedParameters: number | null;
   readonly addedMacs: number | null;
+  /** Why the site gets no block; null where it gets one. */
+  readonly leftOut: { readonly reason: string; readonly detail: string } | null;
 }
 
 /** A candidate that is no site. */
@@ -117,6 +119,10 @@ export interface Report {
   readonly sites: readonly SiteEntry[];
   readonly rejections: readonly RejectionEntry[];
   readonly existing: readonly ExistingEntry[];
+  /** Blocks of earlier injections at the same placement, which stay as they are. */
+  readonly present: readonly PresentBlock[];
+  /** What speaks against what was asked for: losses that the paper measured. */
+  readonly warnings: readonly string[];
   /** Null where it was turned off, or where there was nothing to verify. */
   readonly verification: VerifyReport | null;
   readonly timings: ReportTimings;
@@ -172,19 +178,23 @@ export function buildReport(parts: ReportParts): Report {
       value,
       channels: channels ?? null,
     })),
+    present: plan.present,
+    warnings: warningsOf(plan),
     verification: parts.verification,
     timings: parts.timings,
   };
 }
 
+function warningsOf({ sites, placement }: InjectionPlan): readonly string[] {
+  const warning = sites.length > 0 ? placementWarning(placement) : undefined;
+  return warning === undefined ? [] : [`placement "${placement}": ${warning}`];
+}
+
 /** How a run ends that wrote an output, or none. */
-export function outcomeOf(
-  { sites, existing }: SiteReport,
-  plan: Pick<InjectionPlan, 'sites'>,
-  isWritten = false,
-): Outcome {
+export function outcomeOf({ sites, existing }: SiteReport, plan: InjectionPlan, isWritten = false): Outcome {
   if (plan.sites.length > 0) return isWritten ? 'injected' : 'planned';
-  return sites.length > 0 || existing.some(({ kind }) => kind === 'se') ? 'unchanged' : 'no-site';
+  if (plan.present.length > 0 || existing.some(({ kind }) => kind === 'se')) return 'unchanged';
+  return sites.length > 0 && !plan.leftOut.every(hasNoPlace) ? 'unchanged' : 'no-site';
 }
 
 /** A model in figures. */
@@ -210,8 +220,12 @@ function siteEntries(
   injected: boolean,
 ): readonly SiteEntry[] {
   const planned = new Map(plan.sites.map((entry) => [entry.site.id, entry]));
-  return sites.map((site) => {
-    const entry = planned.get(site.id);
+  const leftOut = new Map(plan.leftOut.map((entry) => [entry.id, entry]));
+  return sites.map((found) => {
+    const entry = planned.get(found.id);
+    const left = leftOut.get(found.id);
+    // At its place, which need not be where it was found.
+    const site = entry?.site ?? found;
     const option = (name: string): number | null => {
       const value = entry?.options[name];
       return typeof value === 'number' ? value : null;
@@ -230,11 +244,12 @@ function siteEntries(
       dataType: dataTypeName(site.dataType),
       injected: injected && entry !== undefined,
       block: entry === undefined ? null : plan.block,
-      placement: entry === undefined ? null : 'standard',
+      placement: entry === undefined ? null : plan.placement,
       reducedChannels: option('reducedChannels'),
       reductionRatio: option('reductionRatio'),
       addedParameters: entry?.addedParameters ?? null,
       addedMacs: entry?.addedMacs ?? null,
+      leftOut: left === undefined ? null : { reason: left.reason, detail: left.detail },
     };
   });
 }

@@ -1,5 +1,12 @@
 /** The door of the site finders. */
 export { findSites } from './find-sites.ts';
+export {
+  PLACEMENTS,
+  type Placement,
+  type PlacementRefusal,
+  placementWarning,
+  placeSite,
+} from './placements.ts';
 export type {
   ExistingGate,
   Rejection,

@@ -103,6 +103,8 @@ export async function applyPlan(
     weightsAs,
     sites,
     widths: recordedWidths(patchBytes(file.source, list.edits)),
+    // The default is not written down: records from before there were placements have none.
+    ...(plan.placement === 'standard' ? {} : { placement: plan.placement }),
   };
   const metadata = encodeMetadata(RECORD_KEY, writeRecords([...records, record]));
   if (entry === undefined) list.append(file, metadata);

@@ -1,6 +1,7 @@
 /** The door of the edit: plan, apply, strip, and the record that they leave. */
 export { applyPlan, type Injection } from './apply.ts';
 export { structureDigest } from './digest.ts';
+export { hasNoPlace, type LeftOutReason, type LeftOutSite, type PresentBlock } from './left-out.ts';
 export { type OpenModel, openModel } from './model.ts';
 export {
   INJECT_DEFAULTS,

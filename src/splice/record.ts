@@ -1,6 +1,7 @@
 import type { BlockSite, OptionValue, ResolvedOptions } from '../blocks/block.ts';
 import { SeInjectError } from '../errors.ts';
 import type { ModelFile, StringStringEntryProto } from '../onnx/model-file.ts';
+import { PLACEMENTS, type Placement } from '../sites/placements.ts';
 
 /** Key of the one entry of `metadata_props` that holds the records. */
 export const RECORD_KEY = 'se-inject';
@@ -57,6 +58,8 @@ export interface InjectionRecord {
    * another one: files whose writer pads them.
    */
   readonly widths: Readonly<Record<string, number>>;
+  /** Where in their blocks the sites were tapped; `standard` where absent. */
+  readonly placement?: Placement;
 }
 
 /** The records of a file, first injection first. */
@@ -128,6 +131,7 @@ const RECORD: Shape<InjectionRecord> = {
   weightsAs: (value) => value === 'initializer' || value === 'constant',
   sites: (value) => isListOf(value, (site) => fits(site, SITE)),
   widths: (value) => isMapOf(value, isCount),
+  placement: (value) => value === undefined || PLACEMENTS.some((placement) => placement === value),
 };
 
 const SITE: Shape<RecordedSite> = {

@@ -7,7 +7,7 @@ import { encodeNumbers } from '../onnx/encode.ts';
 import type { DataFolder } from '../onnx/external-data.ts';
 import { formatName } from '../onnx/format-name.ts';
 import { readTensor } from '../onnx/read-tensor.ts';
-import { findSites, type Site } from '../sites/index.ts';
+import { findSites, placeSite, type Site } from '../sites/index.ts';
 import {
   findRecordedBlock,
   type InjectionRecord,
@@ -64,7 +64,10 @@ export async function checkEdit(
       );
     }
   }
-  const sites = findSites(before.view, before.types, { kinds: 'all' }).sites;
+  const sites = findSites(before.view, before.types, { kinds: 'all' }).sites.flatMap((site) => {
+    const placed = placeSite(before.view, before.types, site, record.placement ?? 'standard');
+    return 'reason' in placed ? [] : [placed];
+  });
   let untrained = true;
   for (const recorded of record.sites) {
     findings.push(...checkTap(before.view, after.view, sites, recorded, block));

@@ -140,7 +140,7 @@ describe('sites', () => {
   it('marks the sites that were not chosen', async () => {
     const run = await runCli(['sites', folder.write('net.onnx', RESIDUAL), '--exclude', '0_*']);
     expect(run.exitCode).toBe(0);
-    expect(run.out).toMatch(/^0_1 .* branch +not chosen$/m);
+    expect(run.out).toMatch(/^0_1 .* branch +was left out by name$/m);
   });
 
   it('tells what is there already', async () => {

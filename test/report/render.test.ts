@@ -23,6 +23,7 @@ function site(id: string, more: Partial<SiteEntry> = {}): SiteEntry {
     reductionRatio: 16,
     addedParameters: 8464,
     addedMacs: 811_008,
+    leftOut: null,
     ...more,
   };
 }
@@ -58,6 +59,8 @@ const REPORT: Report = {
     { node: 'add_8', opType: 'Add', reason: 'bias', detail: 'adds another' },
   ],
   existing: [{ kind: 'gate', node: 'mul', value: 'neck', channels: null }],
+  present: [],
+  warnings: [],
   verification: {
     verdict: 'unchecked',
     detail: 'not run',

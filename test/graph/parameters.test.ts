@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { countParameters } from '../../src/graph/parameters.ts';
 import { DataType } from '../../src/onnx/data-type.ts';
-import { countParameters } from '../../src/report/parameters.ts';
 import { type ModelSpec, viewOf } from '../helpers/model.ts';
 
 async function parametersOf(spec: ModelSpec): Promise<number> {

@@ -1,8 +1,8 @@
-import { constantOf } from '../graph/constants.ts';
-import type { GraphView } from '../graph/view.ts';
 import { isFloating } from '../onnx/data-type.ts';
 import type { GraphProto, NodeProto, TensorProto } from '../onnx/model-file.ts';
 import { elementCount } from '../onnx/tensor-data.ts';
+import { constantOf } from './constants.ts';
+import type { GraphView } from './view.ts';
 
 /** Operators whose constant operands are weights, even one of a single element. */
 const WEIGHTED: ReadonlySet<string> = new Set([
