@@ -40,6 +40,8 @@ export type ErrorCode =
   | 'blocks/invalid-option'
   | 'blocks/unsupported-data-type'
   | 'blocks/unsupported-opset'
+  | 'blocks/unsupported-rank'
+  | 'blocks/invalid-definition'
   | 'blocks/unknown-block'
   // The edit.
   | 'splice/result-too-large'

@@ -1,4 +1,5 @@
-import type { OptionDefinition, ResolvedOptions } from './block.ts';
+import { DataType } from '../onnx/data-type.ts';
+import type { BlockSite, OptionDefinition, ResolvedOptions } from './block.ts';
 import { NEUTRAL, NEUTRAL_HARD, NEUTRAL_SATURATED } from './initializers.ts';
 import type { Draft } from './layers.ts';
 import { invalid } from './options.ts';
@@ -89,7 +90,15 @@ export function addGate(draft: Draft, output: string, input: string, gate: strin
  *
  * Throws `blocks/invalid-option` for a gate that does not go with the initialization.
  */
-export function resolveGate(options: ResolvedOptions, init: string, own = 'sigmoid'): string {
+export function resolveGate(
+  options: ResolvedOptions,
+  init: string,
+  { dataType }: Pick<BlockSite, 'dataType'>,
+  own = 'sigmoid',
+): string {
+  if (init === NEUTRAL_SATURATED && dataType === DataType.DOUBLE) {
+    throw invalid('init', init, 'in float64 a sigmoid of 20 is not 1 yet: use "neutral"');
+  }
   const given = String(options['gate']);
   const wanted = NEUTRAL_GATES[init];
   if (given === 'auto')

@@ -34,9 +34,9 @@ export class Draft {
     return name;
   }
 
-  /** Adds a weight and gives its name. */
+  /** Adds a weight, once for each name, and gives its name. */
   weight(weight: WeightSpec): string {
-    this.#weights.push(weight);
+    if (!this.#weights.some(({ name }) => name === weight.name)) this.#weights.push(weight);
     return weight.name;
   }
 
@@ -73,15 +73,19 @@ export function drafted(
   };
 }
 
+/** A fully connected layer. */
+export interface DenseLayer {
+  readonly inputs: number;
+  readonly outputs: number;
+  readonly bias: boolean;
+  /** Name of its node, where that is not the layer's: a layer that is passed twice has its weights once. */
+  readonly node?: string;
+}
+
 /** Adds a fully connected layer over the channels: a 1x1 convolution, or a product where channels are last. */
-export function addDense(
-  draft: Draft,
-  name: string,
-  input: string,
-  layer: { readonly inputs: number; readonly outputs: number; readonly bias: boolean },
-): string {
+export function addDense(draft: Draft, name: string, input: string, layer: DenseLayer): string {
   const { site } = draft;
-  const { inputs, outputs } = layer;
+  const { inputs, outputs, node = name } = layer;
   const fans = { fanIn: inputs, fanOut: outputs };
   const last = isChannelsLast(site);
   const dims = last ? [inputs, outputs] : [outputs, inputs, ...ones(site)];
@@ -97,11 +101,11 @@ export function addDense(
     : [];
   if (!last) {
     const attributes = { kernel_shape: { ints: ones(site) } };
-    return draft.node(name, 'Conv', [input, weight, ...bias], attributes);
+    return draft.node(node, 'Conv', [input, weight, ...bias], attributes);
   }
-  if (!layer.bias) return draft.node(name, 'MatMul', [input, weight]);
-  const product = draft.node(`${name}_product`, 'MatMul', [input, weight]);
-  return draft.node(name, 'Add', [product, ...bias]);
+  if (!layer.bias) return draft.node(node, 'MatMul', [input, weight]);
+  const product = draft.node(`${node}_product`, 'MatMul', [input, weight]);
+  return draft.node(node, 'Add', [product, ...bias]);
 }
 
 /** Adds a weight of one number for each channel, in a shape that broadcasts over the features. */

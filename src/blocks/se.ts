@@ -40,7 +40,7 @@ export const se: BlockDefinition = defineBlock({
   },
   resolve(options, site, init) {
     refuseUnsupported(site, ...activationNeeds(options['activation']));
-    const gate = resolveGate(options, init);
+    const gate = resolveGate(options, init, site);
     const squeezeType = resolveSqueezeType(options, site);
     return { ...options, ...resolveReduction(options, site), gate, squeezeType };
   },

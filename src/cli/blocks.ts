@@ -1,4 +1,4 @@
-import { INIT_NAMES, RECIPES } from '../blocks/initializers.ts';
+import { INIT_NAMES, initHelp } from '../blocks/initializers.ts';
 import { BLOCKS } from '../blocks/registry.ts';
 import { formatTable } from '../report/format.ts';
 import { renderJson } from '../report/render-json.ts';
@@ -37,10 +37,7 @@ export function blocksCommand(values: Readonly<Record<string, unknown>>, io: Cli
     }));
     writeLines(io.stdout, [paint('heading', `${name}: ${description}`), ...formatTable(columns, rows), '']);
   }
-  const recipes = INIT_NAMES.map((name) => [
-    `  ${name}`,
-    RECIPES[name]?.help ?? 'the model computes what it did, and the new weights can be trained',
-  ]);
+  const recipes = INIT_NAMES.map((name) => [`  ${name}`, initHelp(name)]);
   const columns = ['  --init', 'meaning'].map((heading) => ({ heading, align: 'left' as const }));
   writeLines(io.stdout, [paint('heading', 'how the weights start'), ...formatTable(columns, recipes)]);
   return ExitCode.ok;

@@ -2,9 +2,10 @@ import { BLOCK_INPUT, type BlockDefinition, type WeightSpec } from '../blocks/bl
 import { bodiesOf } from '../graph/captures.ts';
 import { constantOf } from '../graph/constants.ts';
 import { type GraphView, type NodeId, producerOf, usesOf } from '../graph/view.ts';
-import { dataTypeName } from '../onnx/data-type.ts';
+import { DataType, type DataTypeNumber, dataTypeName } from '../onnx/data-type.ts';
 import type { AttributeValue } from '../onnx/encode.ts';
 import { formatName } from '../onnx/format-name.ts';
+import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../onnx/half.ts';
 import type { AttributeProto, FieldSpan, NodeProto } from '../onnx/model-file.ts';
 import { blockName } from './instantiate.ts';
 import type { RecordedSite } from './record.ts';
@@ -93,7 +94,7 @@ function checkWeight(
   if (span === undefined || constant === undefined) return [`weight "${formatName(name)}" is missing`];
   fields.push(span);
   const dataType = weight.dataType ?? recorded.site.dataType;
-  if (weight.value !== undefined && constant.numbers?.join() !== weight.value.join()) {
+  if (weight.value !== undefined && constant.numbers?.join() !== stored(weight.value, dataType).join()) {
     return [`constant "${formatName(name)}" is not [${weight.value}] as in the block`];
   }
   if (constant.dataType !== dataType) {
@@ -107,6 +108,20 @@ function checkWeight(
   return readElsewhere(view, name, ownNodes)
     ? [`weight "${formatName(name)}" is read outside its block`]
     : [];
+}
+
+/** Numbers as a tensor of a type holds them: 1e-5 is another number in float32. */
+function stored(numbers: readonly number[], dataType: DataTypeNumber): readonly number[] {
+  switch (dataType) {
+    case DataType.FLOAT:
+      return numbers.map(Math.fround);
+    case DataType.FLOAT16:
+      return numbers.map((value) => fromFloat16(toFloat16(value)));
+    case DataType.BFLOAT16:
+      return numbers.map((value) => fromBfloat16(toBfloat16(value)));
+    default:
+      return numbers;
+  }
 }
 
 function nodeDifference(

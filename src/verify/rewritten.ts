@@ -52,6 +52,8 @@ export async function runRewritten(
   if (record === undefined || block === undefined) return runPlain(open, pair, first);
   const laidOpen = await layOpen(open, pair, request, block);
   const names = [...first.outputs.keys()];
+  // Blocks that have no weights cannot be given others: the outputs depend on them if they changed the outputs.
+  const weightless = laidOpen.blocks.every(({ twinWeights }) => twinWeights.size === 0);
   const inRegime = async (regime: InputRegime): Promise<RegimeRun> => {
     const isFirst = regime === first.regime;
     const feeds = isFirst ? first.feeds : first.makeFeeds(regime);
@@ -66,7 +68,7 @@ export async function runRewritten(
       const run = await inRegime(regime);
       tried.push(run);
       twin = await laidOpen.run(run.feeds, () => true);
-      reacts = !sameOutputs(names, run.file, twin);
+      reacts = !sameOutputs(names, weightless ? run.before : run.file, twin);
       if (reacts) break;
     }
     const { regime, feeds, before, file } = tried.at(-1) as RegimeRun;
@@ -74,7 +76,7 @@ export async function runRewritten(
     const others = first.regimes.filter((other) => other !== regime);
     const runs: BlockRuns[] = [];
     for (const one of laidOpen.blocks) {
-      const apart = reacts && laidOpen.blocks.length > 1 && performance.now() < deadline;
+      const apart = reacts && !weightless && laidOpen.blocks.length > 1 && performance.now() < deadline;
       const sensitive = apart
         ? await reactsAlone(laidOpen, one, names, { feeds, file }, others, inRegime)
         : reacts;

@@ -70,10 +70,10 @@ describe('the built-in blocks', () => {
   });
 
   it('are named in the error for one that there is not', async () => {
-    const error = await errorOf(() => blockNamed('sse'));
+    const error = await errorOf(() => blockNamed('sae'));
     expect(error.code).toBe('blocks/unknown-block');
     expect(error.message).toBe(
-      `unknown block "sse": use one of ${BLOCKS.map(({ name }) => name).join(', ')}`,
+      `unknown block "sae": use one of ${BLOCKS.map(({ name }) => name).join(', ')}`,
     );
   });
 
