@@ -18,7 +18,8 @@ export function givenBlockOptions(values: Readonly<Record<string, unknown>>): Re
   const given: Record<string, OptionValue> = {};
   for (const [name, definition] of blockOptions()) {
     const value = values[name];
-    if (value === undefined) continue;
+    // A `--no-...` option that was not given reads as true: the default, which not every block has.
+    if (value === undefined || (definition.type === 'boolean' && value === definition.default)) continue;
     if (definition.type === 'boolean') given[name] = value === true;
     else given[name] = definition.type === 'number' ? toNumber(name, String(value)) : String(value);
   }
