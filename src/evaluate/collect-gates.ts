@@ -1,11 +1,11 @@
 import { SeInjectError } from '../errors.ts';
 import type { ModelSource, Runtime, Session } from '../verify/index.ts';
-import { batchesOf, labelCheck } from './batches.ts';
+import { type Batch, batchesOf, labelCheck } from './batches.ts';
 import type { EvaluateOptions } from './evaluate.ts';
 import { FaultLog, invalidData } from './faults.ts';
 import { GateStatistics, type GateSummary } from './gate-statistics.ts';
 import type { GateSiteReport, GatesReport, StripProposal } from './gates-types.ts';
-import { modelInput } from './model-input.ts';
+import { type ModelInput, modelInput } from './model-input.ts';
 import { numbersOf, tensorOf } from './numbers.ts';
 import type { GateSite } from './open-gates.ts';
 import { resolvePreprocessing } from './preprocess.ts';
@@ -56,7 +56,10 @@ export async function collectGates(
     const input = modelInput(session.inputs);
     const preprocessing = resolvePreprocessing(options.preprocess ?? {}, input, dataset.format);
     const faults = new FaultLog(options.strict ?? false);
-    const statistics = model.sites.map(({ channels, bounds }) => new GateStatistics(channels, bounds));
+    const readings: Reading[] = model.sites.map((site) => ({
+      site,
+      statistics: new GateStatistics(site.channels, site.bounds),
+    }));
     let [samples, labelled, interrupted] = [0, 0, false];
     const batches = batchesOf(dataset, {
       preprocessing,
@@ -69,8 +72,7 @@ export async function collectGates(
       wide: input.dataType === 'float64',
     });
     for await (const batch of batches) {
-      const feeds = new Map([[input.name, tensorOf(input.dataType, batch.dims, batch.numbers)]]);
-      await addBatch(session, feeds, model.sites, statistics, batch, labelOffset);
+      await addBatch(session, batch, input, readings, labelOffset);
       samples += batch.count;
       labelled += batch.labels.filter((label) => label !== null).length;
       const total = Math.min(limit ?? Number.POSITIVE_INFINITY, dataset.size ?? Number.POSITIVE_INFINITY);
@@ -83,8 +85,9 @@ export async function collectGates(
       if (interrupted) break;
     }
     if (samples === 0) throw invalidData(`no sample of "${dataset.path}" could be used`, dataset.path);
-    const sites = model.sites.map((site, index) =>
-      siteReport(site, statistics[index]!.summary(), dataset, labelOffset),
+    const read = readings.filter(({ problem }) => problem === undefined);
+    const sites = read.map(({ site, statistics }) =>
+      siteReport(site, statistics.summary(), dataset, labelOffset),
     );
     return {
       path: model.path,
@@ -103,8 +106,11 @@ export async function collectGates(
       preprocessing,
       provider,
       sites,
-      proposal: propose(sites, model.sites),
-      findings: model.findings,
+      proposal: propose(
+        sites,
+        read.map(({ site }) => site),
+      ),
+      findings: [...model.findings, ...readings.flatMap(({ problem }) => problem ?? [])],
       faults: faults.report(),
       elapsedMs: performance.now() - start,
     };
@@ -113,34 +119,37 @@ export async function collectGates(
   }
 }
 
+/** Adds the gates of a batch; those that are not one number for each channel are told instead. */
 async function addBatch(
   session: Session,
-  feeds: Parameters<Session['run']>[0],
-  sites: readonly GateSite[],
-  statistics: readonly GateStatistics[],
-  batch: {
-    readonly count: number;
-    readonly labels: readonly (number | null)[];
-    readonly dims: readonly number[];
-  },
+  batch: Batch,
+  input: ModelInput,
+  readings: readonly Reading[],
   labelOffset: number,
 ): Promise<void> {
-  const outputs = await session.run(feeds, [...new Set(sites.map(({ value }) => value))]);
+  const feeds = new Map([[input.name, tensorOf(input.dataType, batch.dims, batch.numbers)]]);
+  const outputs = await session.run(feeds, [...new Set(readings.map(({ site }) => site.value))]);
   const rows = batch.dims[0] ?? 1;
-  for (const [index, { value, channels, id }] of sites.entries()) {
-    const tensor = outputs.get(value);
-    if (tensor === undefined || tensor.dataType === 'string' || tensor.data.length !== rows * channels) {
-      throw new SeInjectError(
-        'evaluate/unsupported-model',
-        `the gate of site ${id} has the shape [${tensor?.dims.join(', ') ?? ''}] and not ${channels} numbers for each sample`,
-      );
+  for (const reading of readings) {
+    const { site, statistics } = reading;
+    const tensor = outputs.get(site.value);
+    if (tensor === undefined || tensor.dataType === 'string' || tensor.data.length !== rows * site.channels) {
+      reading.problem = `${site.id}: its gate has the shape [${tensor?.dims.join(', ') ?? ''}] and not one number for each of ${site.channels} channels`;
+      continue;
     }
     const gates = numbersOf(tensor);
     for (let row = 0; row < batch.count; row += 1) {
       const label = batch.labels[row] ?? null;
-      statistics[index]!.add(gates, row * channels, label === null ? null : label + labelOffset);
+      statistics.add(gates, row * site.channels, label === null ? null : label + labelOffset);
     }
   }
+}
+
+/** A gate that is being read. */
+interface Reading {
+  readonly site: GateSite;
+  readonly statistics: GateStatistics;
+  problem?: string;
 }
 
 function siteReport(
