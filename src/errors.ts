@@ -43,10 +43,12 @@ export type ErrorCode =
   | 'blocks/unsupported-rank'
   | 'blocks/invalid-definition'
   | 'blocks/unknown-block'
+  | 'blocks/invalid-weights'
   // The edit.
   | 'splice/result-too-large'
   | 'splice/name-clash'
   | 'splice/stale-plan'
+  | 'splice/invalid-plan'
   | 'splice/no-record'
   | 'splice/invalid-record'
   | 'splice/cannot-strip'

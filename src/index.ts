@@ -23,6 +23,71 @@ export {
 export { INIT_NAMES } from './blocks/initializers.ts';
 export { BLOCKS, blockNamed } from './blocks/registry.ts';
 export { type ErrorCode, isSeInjectError, SeInjectError, type SeInjectErrorOptions } from './errors.ts';
+export {
+  type AccuracyReport,
+  type AnswersReport,
+  type ArrayParts,
+  arrayDataset,
+  type ByteStream,
+  type ChannelOrder,
+  type CifarFile,
+  type ClassGates,
+  type ClassList,
+  type ClassReport,
+  type CollectOptions,
+  type ComparisonReport,
+  cifarDataset,
+  collectGates,
+  DATA_FORMATS,
+  type DataFault,
+  type DataFormat,
+  type DataReport,
+  type Dataset,
+  type DifferenceVerdict,
+  type DistanceReport,
+  type EvaluatedModel,
+  type EvaluateOptions,
+  type EvaluationProgress,
+  type EvaluationReport,
+  evaluate,
+  type FaultKind,
+  type FaultReport,
+  type GateMoments,
+  type GateSite,
+  type GateSiteReport,
+  type GatesModel,
+  type GatesReport,
+  type Geometry,
+  type ImageLayout,
+  type Interpolation,
+  idxRows,
+  type ModelEvaluation,
+  type ModelInput,
+  mcnemarExact,
+  npyRows,
+  type OpenGates,
+  type OutputKind,
+  openGates,
+  PRESET_NAMES,
+  PRESETS,
+  type Preprocessing,
+  type PreprocessOptions,
+  type Preset,
+  type PresetName,
+  parseClasses,
+  type RequirementReport,
+  type Resizer,
+  type RowSource,
+  type Sample,
+  type SampleArray,
+  type SampleContent,
+  type ScaleRange,
+  type ShareReport,
+  type SpeedReport,
+  type StripProposal,
+  type Task,
+  wilsonInterval,
+} from './evaluate/index.ts';
 export { type LintFinding, lintModel } from './graph/lint.ts';
 export type { ValueType, ValueTypes } from './graph/types.ts';
 export type { GraphView, NodeId, Producer, Use, ValueId } from './graph/view.ts';
@@ -48,6 +113,7 @@ export type {
 } from './onnx/model-file.ts';
 export { scanModel } from './onnx/scan.ts';
 export { FORMAT_MODEL_DEFAULTS, type FormatModelOptions, formatModel } from './onnx/text.ts';
+export { gatesFigure } from './report/gates-figure.ts';
 export { findSites } from './sites/find-sites.ts';
 export {
   PLACEMENTS,
@@ -83,6 +149,7 @@ export {
   type RecordedSite,
   type RecordedUse,
   type Rewritten,
+  readPlan,
   rewrite,
   type StripOptions,
   type Stripped,

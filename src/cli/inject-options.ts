@@ -1,10 +1,12 @@
 import { type Command, Option } from 'commander';
-import { INIT_NAMES } from '../blocks/initializers.ts';
+import type { BlockDefinition } from '../blocks/block.ts';
+import { INIT_NAMES, initHelp } from '../blocks/initializers.ts';
+import { PRESETS, presetNamed } from '../blocks/presets.ts';
 import { BLOCKS } from '../blocks/registry.ts';
 import type { SiteOptions } from '../sites/find-sites.ts';
 import { PLACEMENTS, type Placement } from '../sites/index.ts';
 import { INJECT_DEFAULTS, type InjectOptions } from '../splice/index.ts';
-import { addBlockOptions, givenBlockOptions, toNumber } from './block-options.ts';
+import { addBlockOptions, givenBlockOptions, toKebab, toNumber } from './block-options.ts';
 import { usageError } from './failure.ts';
 import { KIND_NAMES, toKinds } from './kinds.ts';
 
@@ -17,15 +19,19 @@ export type VerifyMode = 'auto' | 'off' | 'require';
 /** Adds the options that choose a block, its places and its start. */
 export function addPlanOptions(command: Command): void {
   command
-    .addOption(
-      new Option('--block <name>', `the block (default: ${INJECT_DEFAULTS.block})`).choices(
-        BLOCKS.map(({ name }) => name),
-      ),
+    .option(
+      '--block <name>',
+      `the block: one of ${BLOCKS.map(({ name }) => name).join(', ')}, or a module of your own as ./my-block.mjs (default: ${INJECT_DEFAULTS.block})`,
     )
     .addOption(
-      new Option('--init <name>', `how its weights start (default: ${INJECT_DEFAULTS.init})`).choices([
-        ...INIT_NAMES,
-      ]),
+      new Option(
+        '--preset <name>',
+        'block, options and placement as a network family has them; what is given besides goes before',
+      ).choices(Object.keys(PRESETS)),
+    )
+    .option(
+      '--init <name>',
+      `how its weights start: ${INIT_NAMES.join(', ')} (default: ${INJECT_DEFAULTS.init})`,
     )
     .option('--seed <n>', `seed of what is random (default: ${INJECT_DEFAULTS.seed})`)
     .option(
@@ -56,25 +62,45 @@ export function addPlanOptions(command: Command): void {
 
 /** What is looked for, and what is done there. */
 export interface LookOptions extends Required<InjectOptions> {
+  readonly block: BlockDefinition;
   readonly kinds: NonNullable<SiteOptions['kinds']>;
 }
 
 /** The options of {@link addPlanOptions} as the library takes them. */
-export function toLookOptions(values: Readonly<Record<string, unknown>>): LookOptions {
+export async function toLookOptions(values: Readonly<Record<string, unknown>>): Promise<LookOptions> {
   const seed = values['seed'];
+  const preset = values['preset'] === undefined ? undefined : presetNamed(String(values['preset']));
+  const block = await toBlock(text(values['block']) ?? preset?.block ?? String(INJECT_DEFAULTS.block));
+  const init = text(values['init']) ?? INJECT_DEFAULTS.init;
+  initHelp(init);
   return {
-    block: text(values['block']) ?? INJECT_DEFAULTS.block,
-    init: text(values['init']) ?? INJECT_DEFAULTS.init,
+    block,
+    init,
     seed: seed === undefined ? INJECT_DEFAULTS.seed : toSeed(String(seed)),
     include: patterns(values['include']),
     exclude: patterns(values['exclude']),
-    placement: toPlacement(values['placement']),
+    placement: toPlacement(values['placement'] ?? preset?.placement),
     stages: patterns(values['stages']),
     skipLastStage: values['skipLastStage'] === true,
     maxAddedParams: text(values['maxAddedParams']),
     kinds: toKinds(patterns(values['kinds'])),
-    blockOptions: givenBlockOptions(values),
+    blockOptions: givenBlockOptions(values, block),
   };
+}
+
+/**
+ * Throws where options that a plan has decided are given beside one.
+ */
+export function refuseBesidePlan(options: LookOptions): void {
+  const defaults: Readonly<Record<string, unknown>> = { ...toLookOptions({}) };
+  const given = Object.entries(options).find(
+    ([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name]),
+  );
+  if (given === undefined) return;
+  const name = given[0] === 'blockOptions' ? (Object.keys(options.blockOptions)[0] ?? given[0]) : given[0];
+  throw usageError(
+    `--plan and --${toKebab(name)} do not go together: the plan says what is done, edit it there`,
+  );
 }
 
 /** Adds what says how a command speaks. */

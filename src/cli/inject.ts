@@ -5,11 +5,18 @@ import { applyPlan } from '../splice/index.ts';
 import { type DataCall, toDataCall } from './data-options.ts';
 import { evaluationExitCode, toDemands } from './eval.ts';
 import { ExitCode, type ExitCodeNumber, usageError } from './failure.ts';
-import { type LookOptions, toLookOptions, toVolume, type VerifyMode } from './inject-options.ts';
+import {
+  type LookOptions,
+  refuseBesidePlan,
+  toLookOptions,
+  toVolume,
+  type VerifyMode,
+} from './inject-options.ts';
 import type { CliIo } from './io.ts';
 import { type Looked, lookAt, stopwatch } from './look.ts';
 import { type Demands, measure } from './measure.ts';
 import { type CliData, type CliInput, DASH, withData, withInput } from './open-input.ts';
+import { readText } from './read-text.ts';
 import { forEachInput, type InputResult, type RunContext, runContext } from './run-context.ts';
 import { verifyOutput } from './verification.ts';
 import { toRunOptions } from './verify-options.ts';
@@ -18,6 +25,8 @@ import { injectedPath, prepareOutput } from './write-output.ts';
 /** What `inject` was called with. */
 interface InjectCall {
   readonly options: LookOptions;
+  /** The plan that is replayed instead of making one. */
+  readonly plan: string | undefined;
   readonly output: string | undefined;
   readonly force: boolean;
   readonly dryRun: boolean;
@@ -30,7 +39,7 @@ interface InjectCall {
 }
 
 /** Injects blocks into each of the models. */
-export function injectCommand(
+export async function injectCommand(
   inputs: readonly string[],
   values: Readonly<Record<string, unknown>>,
   io: CliIo,
@@ -50,7 +59,8 @@ export function injectCommand(
   if (values['data'] !== undefined && (inputs.includes(DASH) || output === DASH))
     throw usageError('models that are measured on data must be files: name one, and leave -o - out');
   const call: InjectCall = {
-    options: toLookOptions(values),
+    options: await toLookOptions(values),
+    plan: values['plan'] === undefined ? undefined : String(values['plan']),
     output,
     force: values['force'] === true,
     dryRun,
@@ -60,12 +70,17 @@ export function injectCommand(
     demands: toDemands(values),
     context,
   };
+  if (call.plan !== undefined) {
+    refuseBesidePlan(call.options);
+    if (inputs.length > 1) throw usageError(`--plan is for one model, and there are ${inputs.length} inputs`);
+  }
   return forEachInput(inputs, context, (path) => withInput(path, io, (input) => injectOne(input, call)));
 }
 
 async function injectOne(input: CliInput, call: InjectCall): Promise<InputResult> {
   const { context } = call;
-  const looked = await lookAt(input, call.options);
+  const saved = call.plan === undefined ? undefined : { path: call.plan, text: await readText(call.plan) };
+  const looked = await lookAt(input, call.options, saved);
   const report = await withData(input, looked.model.file, (data) => write(input, data, looked, call));
   for (const warning of report.warnings) context.warn(warning);
   context.say((paint) => renderInjection(report, paint, context.volume === 'verbose'));
@@ -91,7 +106,7 @@ async function write(input: CliInput, data: CliData, looked: Looked, call: Injec
   const prepared = await prepareOutput({ path, force, context }, input, data);
   if (dryRun) return buildReport({ ...parts, options, verification: null });
   const clock = stopwatch();
-  const injection = await applyPlan(model, plan);
+  const injection = await applyPlan(model, plan, call.options.block);
   const spliceMs = parts.timings.spliceMs + clock();
   const { patch } = injection;
   const { timings, dataFiles } = await prepared.write(patch);

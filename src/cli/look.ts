@@ -1,8 +1,7 @@
 import { fillOptions } from '../blocks/options.ts';
-import { blockNamed } from '../blocks/registry.ts';
 import type { ReportParts, ReportTimings } from '../report/report.ts';
-import { findSites } from '../sites/index.ts';
-import { type InjectionPlan, type OpenModel, openModel, planInjection } from '../splice/index.ts';
+import { findSites, type Site } from '../sites/index.ts';
+import { type InjectionPlan, type OpenModel, openModel, planInjection, readPlan } from '../splice/index.ts';
 import type { LookOptions } from './inject-options.ts';
 import type { CliInput } from './open-input.ts';
 
@@ -16,18 +15,31 @@ export interface Looked {
   };
 }
 
-/** Opens a model, finds its sites and plans the injection. */
-export async function lookAt(input: CliInput, options: LookOptions): Promise<Looked> {
+/** A plan that was saved. */
+export interface SavedPlan {
+  readonly path: string;
+  readonly text: string;
+}
+
+/** Opens a model, finds its sites and plans the injection, or reads the plan that was saved. */
+export async function lookAt(
+  input: CliInput,
+  options: LookOptions,
+  saved: SavedPlan | undefined = undefined,
+): Promise<Looked> {
   const clock = stopwatch();
   const model = await openModel(input.source);
   const scanMs = clock();
   const sites = findSites(model.view, model.types, { kinds: options.kinds });
   const sitesMs = clock();
-  const plan = await planInjection(model, sites, options);
+  const plan =
+    saved === undefined
+      ? await planInjection(model, sites, options)
+      : withUnplanned(await readPlan(model, saved.text), sites.sites);
   const spliceMs = clock();
-  const { blockOptions, block, init, seed, include, exclude, kinds, stages, skipLastStage } = options;
+  const { blockOptions, block, include, exclude, kinds, stages, skipLastStage } = options;
   const maxAddedParams = options.maxAddedParams ?? null;
-  const filled = fillOptions(typeof block === 'string' ? blockNamed(block) : block, blockOptions);
+  const filled = fillOptions(block, blockOptions);
   return {
     model,
     plan,
@@ -37,8 +49,9 @@ export async function lookAt(input: CliInput, options: LookOptions): Promise<Loo
       plan,
       options: {
         block: plan.block,
-        init,
-        seed,
+        init: plan.init,
+        seed: plan.seed,
+        plan: saved?.path ?? null,
         include,
         exclude,
         kinds,
@@ -46,11 +59,21 @@ export async function lookAt(input: CliInput, options: LookOptions): Promise<Loo
         stages: stages.map(String),
         skipLastStage,
         maxAddedParams,
-        ...filled,
+        // Those of a saved plan are decided site by site.
+        ...(saved === undefined ? filled : {}),
       },
       timings: { scanMs, sitesMs, spliceMs, writeMs: 0, syncMs: 0, verifyMs: 0 },
     },
   };
+}
+
+/** Sites that are not in a saved plan are left out by it. */
+function withUnplanned(plan: InjectionPlan, sites: readonly Site[]): InjectionPlan {
+  const known = new Set([...plan.sites.map(({ site }) => site.id), ...plan.leftOut.map(({ id }) => id)]);
+  const rest = sites
+    .filter(({ id }) => !known.has(id))
+    .map(({ id, value }) => ({ id, value, reason: 'not-in-plan' as const, detail: 'is not in the plan' }));
+  return { ...plan, leftOut: [...plan.leftOut, ...rest] };
 }
 
 /** Gives the milliseconds since it was made, or since it was last asked. */

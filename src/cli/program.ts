@@ -17,6 +17,10 @@ import { addRunOptions } from './verify-options.ts';
 const HELP_WIDTH = 110;
 
 /** Builds the command line; `done` hears the exit code of the command that ran. */
+/** What `--block` is for commands that read which block it was in the model. */
+const OWN_BLOCK =
+  'module of your own with the block, as ./my-block.mjs, where the model holds one that is not built in';
+
 export function buildProgram(io: CliIo, done: (exitCode: ExitCodeNumber) => void): Command {
   const program = new Command(TOOL.name);
   // Before the commands are made: they copy these settings.
@@ -46,7 +50,8 @@ export function buildProgram(io: CliIo, done: (exitCode: ExitCodeNumber) => void
     .argument('<model.onnx...>', 'the models; each result is written beside its model, as <name>.se.onnx')
     .option('-o, --output <file>', 'write the result there')
     .option('--force', 'replace a file that is there; never the input')
-    .option('--dry-run', 'do everything but write');
+    .option('--dry-run', 'do everything but write')
+    .option('--plan <file>', 'do what a plan says that "sites --save-plan" has saved, edited or not');
   addPlanOptions(inject);
   inject.addOption(
     new Option(
@@ -69,7 +74,9 @@ export function buildProgram(io: CliIo, done: (exitCode: ExitCodeNumber) => void
     .description(
       'Lists the sites of models, what a block there would cost, and what was turned down and why.',
     )
-    .argument('<model.onnx...>', 'the models');
+    .argument('<model.onnx...>', 'the models')
+    .option('--save-plan <file>', 'write the plan as JSON, for inject --plan')
+    .option('--force', 'replace a plan that is there');
   addPlanOptions(sites);
   addVolumeOptions(sites);
   sites.action(async (models: readonly string[], values) => done(await sitesCommand(models, values, io)));
@@ -82,7 +89,8 @@ export function buildProgram(io: CliIo, done: (exitCode: ExitCodeNumber) => void
     )
     .argument('<before.onnx>', 'the original')
     .argument('<after.onnx>', 'the rewritten model')
-    .option('--require', 'a question that is left open is a no: exit code 1');
+    .option('--require', 'a question that is left open is a no: exit code 1')
+    .option('--block <file>', OWN_BLOCK);
   addRunOptions(verify);
   addVolumeOptions(verify);
   verify.action(async (before: string, after: string, values) =>

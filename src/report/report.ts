@@ -221,7 +221,10 @@ function siteEntries(
 ): readonly SiteEntry[] {
   const planned = new Map(plan.sites.map((entry) => [entry.site.id, entry]));
   const leftOut = new Map(plan.leftOut.map((entry) => [entry.id, entry]));
-  return sites.map((found) => {
+  // A saved plan may have sites that this search has not looked for.
+  const ids = new Set(sites.map(({ id }) => id));
+  const more = plan.sites.map(({ site }) => site).filter(({ id }) => !ids.has(id));
+  return [...sites, ...more].map((found) => {
     const entry = planned.get(found.id);
     const left = leftOut.get(found.id);
     // At its place, which need not be where it was found.

@@ -1,7 +1,9 @@
 import type { BlockDefinition } from '../blocks/block.ts';
 import { SeInjectError } from '../errors.ts';
 import { usesOf } from '../graph/view.ts';
+import { DataType, dataTypeName } from '../onnx/data-type.ts';
 import { formatName } from '../onnx/format-name.ts';
+import type { Site } from '../sites/site.ts';
 import { structureDigest } from './digest.ts';
 import { useKey } from './edits.ts';
 import type { OpenModel } from './model.ts';
@@ -9,7 +11,8 @@ import { type InjectionPlan, PLAN_VERSION } from './plan.ts';
 
 /**
  * Checks a plan, which may have been saved and edited, against the model that it is to be applied to: the model is the
- * one that was planned for, the block is the planned one, and every planned use is a use that the model has and that no
+ * one that was planned for, the block is the planned one, every planned
+ * site has the type that its value has, and every planned use is a use that the model has and that no
  * other site of the plan redirects.
  *
  * Throws `splice/stale-plan`.
@@ -37,6 +40,9 @@ export async function checkPlan(
   const claimed = new Map<string, Set<string>>();
   for (const { site } of plan.sites) {
     const value = formatName(site.value);
+    const wrong = wrongType(model, site);
+    if (wrong !== undefined)
+      throw stale(`site "${formatName(site.id)}" has ${wrong}, which "${value}" has not`);
     if (ids.has(site.id)) throw stale(`it has two sites "${formatName(site.id)}"`);
     ids.add(site.id);
     const known = new Set(usesOf(model.view, site.value).map(useKey));
@@ -57,6 +63,20 @@ export async function checkPlan(
     if (outputs.some((key) => taken.has(key)) && !outputs.every((key) => taken.has(key)))
       throw stale(`site "${formatName(site.id)}" redirects one of several graph outputs "${value}"`);
   }
+}
+
+/** What a site says of its value and the model does not, as far as the model's types are known. */
+function wrongType({ types }: OpenModel, site: Site): string | undefined {
+  const type = types.get(site.value);
+  const { rank, channelAxis, channels, dataType } = site;
+  if (channelAxis >= rank) return `channel axis ${channelAxis} of ${rank}`;
+  if (type === undefined) return undefined;
+  if (type.dataType !== DataType.UNDEFINED && type.dataType !== dataType)
+    return `element type ${dataTypeName(dataType)}`;
+  if (type.shape === undefined) return undefined;
+  if (type.shape.length !== rank) return `${rank} axes`;
+  const size = type.shape[channelAxis];
+  return typeof size === 'number' && size !== channels ? `${channels} channels` : undefined;
 }
 
 function stale(why: string): SeInjectError {

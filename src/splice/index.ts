@@ -12,6 +12,7 @@ export {
   planInjection,
   toBlockSite,
 } from './plan.ts';
+export { readPlan } from './read-plan.ts';
 export {
   type InjectionRecord,
   RECORD_KEY,

@@ -20,6 +20,7 @@ export type LeftOutReason =
   | 'last-stage'
   | 'over-budget'
   | 'already-there'
+  | 'not-in-plan'
   | 'shared-uses'
   | PlacementRefusal['reason'];
 

@@ -128,12 +128,7 @@ export async function planInjection(
   fillOptions(block, given);
   const budget = toBudget(chosen.maxAddedParams, () => countParameters(model.view));
   const { sites, leftOut, present } = chooseSites(model, report.sites, chosen);
-  const planned = sites.map((site) => {
-    const blockSite = toBlockSite(site, model.view.opset);
-    const resolved = resolveOptions(block, given, blockSite, init);
-    const cost = block.cost(blockSite, resolved);
-    return { site, options: resolved, addedParameters: cost.parameters, addedMacs: cost.macs };
-  });
+  const planned = sites.map((site) => planSite(model, site, block, given, init));
   const { kept, dropped } = keepWithin(planned, budget);
   return {
     planVersion: PLAN_VERSION,
@@ -148,6 +143,20 @@ export async function planInjection(
     leftOut: [...leftOut, ...dropped],
     present,
   };
+}
+
+/** What is done at one site, and what it costs. */
+export function planSite(
+  { view }: OpenModel,
+  site: Site,
+  block: BlockDefinition,
+  given: Readonly<Record<string, OptionValue | undefined>>,
+  init: string,
+): PlannedSite {
+  const blockSite = toBlockSite(site, view.opset);
+  const options = resolveOptions(block, given, blockSite, init);
+  const { parameters, macs } = block.cost(blockSite, options);
+  return { site, options, addedParameters: parameters, addedMacs: macs };
 }
 
 /**

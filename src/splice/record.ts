@@ -1,7 +1,8 @@
-import type { BlockSite, OptionValue, ResolvedOptions } from '../blocks/block.ts';
+import type { BlockSite, ResolvedOptions } from '../blocks/block.ts';
 import { SeInjectError } from '../errors.ts';
 import type { ModelFile, StringStringEntryProto } from '../onnx/model-file.ts';
 import { PLACEMENTS, type Placement } from '../sites/placements.ts';
+import { fits, isCount, isListOf, isMapOf, isOptionValue, isString, type Shape } from './shape.ts';
 
 /** Key of the one entry of `metadata_props` that holds the records. */
 export const RECORD_KEY = 'se-inject';
@@ -118,9 +119,6 @@ function invalidRecord(why: string, cause?: unknown): SeInjectError {
   );
 }
 
-/** What each field of a message must be; an absent one is `undefined`. No other field may be there. */
-type Shape<T> = { readonly [K in keyof T]-?: (value: unknown) => boolean };
-
 const RECORD: Shape<InjectionRecord> = {
   tool: isString,
   block: isString,
@@ -172,37 +170,6 @@ function isRecord(value: unknown): value is InjectionRecord {
   );
 }
 
-function fits<T>(value: unknown, shape: Shape<T>): value is T {
-  if (!isMapOf(value, () => true)) return false;
-  const checks: Readonly<Record<string, (value: unknown) => boolean>> = shape;
-  return (
-    Object.keys(value).every((key) => Object.hasOwn(checks, key)) &&
-    Object.entries(checks).every(([key, check]) => check(value[key]))
-  );
-}
-
-function isListOf(value: unknown, check: (item: unknown) => boolean): boolean {
-  return Array.isArray(value) && value.every(check);
-}
-
-function isMapOf(value: unknown, check: (item: unknown) => boolean): value is Record<string, unknown> {
-  return (
-    typeof value === 'object' && value !== null && !Array.isArray(value) && Object.values(value).every(check)
-  );
-}
-
-function isOptionValue(value: unknown): value is OptionValue {
-  return isString(value) || typeof value === 'boolean' || Number.isFinite(value);
-}
-
 function areDistinct(names: readonly string[]): boolean {
   return new Set(names).size === names.length;
-}
-
-function isString(value: unknown): value is string {
-  return typeof value === 'string';
-}
-
-function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && Number(value) >= 0;
 }

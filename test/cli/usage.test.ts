@@ -52,7 +52,7 @@ describe('usage', () => {
     ['JSON and silence', ['a.onnx', '--json', '--quiet'], /--json and --quiet do not go together/],
     ['silence and much talk', ['a.onnx', '--quiet', '--verbose'], /--quiet and --verbose do not go together/],
     ['stdin twice', ['sites', '-', '-'], /stdin can be read once/],
-    ['an option of another command', ['sites', 'a.onnx', '--force'], /unknown option '--force'/],
+    ['an option of another command', ['sites', 'a.onnx', '--dry-run'], /unknown option '--dry-run'/],
   ])('refuses %s', async (_what, argv, message) => {
     const run = await runCli(argv);
     expect(run).toMatchObject({ exitCode: 2, out: '' });
