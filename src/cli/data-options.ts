@@ -40,7 +40,7 @@ export function addDataOptions(command: Command, isRequired: boolean): void {
     .option('--batch <n>', 'samples in a batch, where the model leaves it open (default: up to 64)')
     .addOption(
       new Option(
-        '--preset <name>',
+        '--preprocess <preset>',
         'how samples are prepared; the options below change parts of it (default: what suits the data)',
       ).choices([...PRESET_NAMES]),
     )
@@ -109,7 +109,7 @@ const OWN = [
   'labelOffset',
   'strict',
   'batch',
-  'preset',
+  'preprocess',
   'size',
   'resize',
   'crop',
@@ -125,7 +125,7 @@ const OWN = [
 
 function toPreprocess(values: Readonly<Record<string, unknown>>): PreprocessOptions {
   const named = {
-    preset: text(values['preset']),
+    preset: text(values['preprocess']),
     interpolation: text(values['interpolation']),
     channels: text(values['channels']),
     scale: text(values['scale']),

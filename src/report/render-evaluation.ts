@@ -44,7 +44,7 @@ export function renderData(data: DataReport, preprocessing: Preprocessing, paint
   return lines;
 }
 
-/** The preparation in one line: `mnist (assumed; see --preset): grey, 28x28, (x / 255 - 0.1307) / 0.3081, nchw float32`. */
+/** The preparation in one line: `mnist (assumed; see --preprocess): grey, 28x28, (x / 255 - 0.1307) / 0.3081, nchw float32`. */
 export function describePreparation(preprocessing: Preprocessing): string {
   const { preset, assumed, geometry, channels, scale, mean, std, layout, dataType } = preprocessing;
   const { resize, crop, interpolation } = geometry;
@@ -58,7 +58,7 @@ export function describePreparation(preprocessing: Preprocessing): string {
   const isPlain = mean.every((number) => number === 0) && std.every((number) => number === 1);
   steps.push(isPlain ? scaled : `(${scaled} - ${show(mean)}) / ${show(std)}`);
   steps.push(layout === 'plain' ? dataType : `${layout} ${dataType}`);
-  return `${preset}${assumed ? ' (assumed from the data; see --preset)' : ''}: ${steps.join(', ')}`;
+  return `${preset}${assumed ? ' (assumed from the data; see --preprocess)' : ''}: ${steps.join(', ')}`;
 }
 
 /** What could not be used, counted and named. */
