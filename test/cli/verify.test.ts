@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { cifarResnet20 } from '../../fixtures/networks/resnet.ts';
 import { STYLES } from '../../fixtures/style.ts';
+import { writeNpy } from '../../src/onnx/npy.ts';
 import type { VerifyReport } from '../../src/verify/types.ts';
 import { testFolder } from '../helpers/folder.ts';
 import { runCli, runUnverified } from '../helpers/run-cli.ts';
@@ -88,6 +89,21 @@ describe('verify', () => {
     const missing = await runCli(['verify', before, after, '--inputs', folder.at('none.npz')]);
     expect(missing).toMatchObject({ exitCode: 2, out: '' });
     expect(missing.err).toContain('[node/not-found]');
+  });
+
+  it('runs on arrays of the user', async () => {
+    const { before, after } = await injected();
+    const data = Float32Array.from({ length: 3 * 32 * 32 }, (_, index) => Math.sin(index));
+    const inputs = folder.write('x.npy', writeNpy({ dataType: 'float32', dims: [1, 3, 32, 32], data }));
+    const run = await runCli(['verify', before, after, '--provider', 'cpu', '--inputs', inputs]);
+    expect(run).toMatchObject({ exitCode: 0, err: '' });
+    expect(run.out).toMatch(/^pass: .*\ninputs as given: \S+ \[1, 3, 32, 32\]$/m);
+    const short = folder.write(
+      'short.npy',
+      writeNpy({ dataType: 'float32', dims: [2], data: data.subarray(0, 2) }),
+    );
+    const refused = await runCli(['verify', before, after, '--provider', 'cpu', '--inputs', short]);
+    expect(refused.out).toMatch(/^unchecked: cpu: the original does not run/m);
   });
 
   it('refuses what comes through a pipe, and what is not there', async () => {

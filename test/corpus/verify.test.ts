@@ -134,4 +134,27 @@ describe.skipIf(!HAS_WEBGPU)('on WebGPU', () => {
     expect(webgpu?.adapter?.fallback).toBe(true);
     expect(webgpu?.sites.every(({ bitExact, oracleMaxRel }) => bitExact && oracleMaxRel <= 1)).toBe(true);
   });
+
+  it.each(
+    among([
+      'streaming-esp32p4.onnx',
+      'qonnx-residual-block.onnx',
+      'face_detection_front_128x128_barracuda.onnx',
+    ]),
+  )('$name has blocks that compute what the float64 reference does, started at random', async (model) => {
+    const report = await injectAndVerify(model, 'kaiming-uniform', 'webgpu');
+    expect([report?.verdict, report?.detail]).toEqual(['pass', expect.stringMatching(/float64 reference/)]);
+    const sites = report?.providers[0]?.sites ?? [];
+    expect(sites.every(({ oracleMaxRel, bitExact }) => oracleMaxRel <= 1 && !bitExact)).toBe(true);
+  });
+
+  it.each(among(['squeezenet-fp16.onnx']))(
+    '$name is called unavailable: this adapter has no float16',
+    async (model) => {
+      const report = await injectAndVerify(model, 'neutral', 'webgpu');
+      expect(report?.providers[0]).toMatchObject({ provider: 'webgpu', status: 'unavailable' });
+      expect(report?.providers[0]?.detail).toMatch(/float16|f16/);
+      expect(report?.verdict).toBe('unchecked');
+    },
+  );
 });
