@@ -1,3 +1,4 @@
+import { SeInjectError } from '../errors.ts';
 import type { DataTypeNumber } from '../onnx/data-type.ts';
 import type { AttributeValue } from '../onnx/encode.ts';
 import type { SiteKind } from '../sites/site.ts';
@@ -165,11 +166,68 @@ export interface BlockDefinition {
 /**
  * Declares a block; the one door for built-in blocks and for users' own.
  *
+ * Throws `blocks/invalid-definition` for a definition that is not one, and says all that is wrong with it.
+ *
  * @example
  * ```ts
  * export const se: BlockDefinition = defineBlock({ name: 'se', version: 1, ... });
  * ```
  */
 export function defineBlock(definition: BlockDefinition): BlockDefinition {
-  return Object.freeze(definition);
+  const problems = problemsOf(definition);
+  if (problems.length === 0) return Object.freeze(definition);
+  const name = isObject(definition) ? ` "${String(definition['name'])}"` : '';
+  throw new SeInjectError('blocks/invalid-definition', `block${name} is no block: ${problems.join('; ')}`, {
+    details: { problems },
+  });
+}
+
+const FUNCTIONS = ['resolve', 'weights', 'build', 'cost', 'neutral'];
+const KEYS = new Set(['name', 'version', 'description', 'options', ...FUNCTIONS, 'reference']);
+
+function problemsOf(definition: unknown): string[] {
+  if (!isObject(definition)) return ['it must be an object'];
+  const { name, version, description, options, reference } = definition;
+  const problems: string[] = [];
+  const demand = (isMet: boolean, problem: string): void => {
+    if (!isMet) problems.push(problem);
+  };
+  demand(
+    typeof name === 'string' && /^[a-z][a-z0-9_-]*$/i.test(name),
+    '"name" must be a word of letters, digits, - and _',
+  );
+  demand(Number.isSafeInteger(version) && Number(version) > 0, '"version" must be a whole number from 1 on');
+  demand(typeof description === 'string' && description !== '', '"description" must be a line of text');
+  for (const key of FUNCTIONS) demand(typeof definition[key] === 'function', `"${key}" must be a function`);
+  demand(reference === undefined || typeof reference === 'function', '"reference" must be a function');
+  for (const key of Object.keys(definition)) demand(KEYS.has(key), `it has no part "${key}"`);
+  if (!isObject(options)) return [...problems, '"options" must be an object'];
+  for (const [key, option] of Object.entries(options)) problems.push(...optionProblems(key, option));
+  return problems;
+}
+
+function optionProblems(key: string, option: unknown): string[] {
+  if (!isObject(option)) return [`option "${key}" must be an object`];
+  const { type, choices, help } = option;
+  const problems: string[] = [];
+  if (!/^[a-z][a-zA-Z0-9]*$/.test(key)) problems.push(`option "${key}" must be named in camelCase`);
+  if (typeof help !== 'string') problems.push(`option "${key}" must have a line of "help"`);
+  const isChoice = type === 'choice';
+  const isList = Array.isArray(choices) && choices.every((choice) => typeof choice === 'string');
+  if (type !== 'number' && type !== 'boolean' && !isChoice) {
+    return [...problems, `option "${key}" must have a "type": number, boolean or choice`];
+  }
+  if (isChoice !== isList)
+    problems.push(`option "${key}" must have "choices" if it is a choice, a list of texts`);
+  const value = option['default'];
+  const fits = isChoice
+    ? typeof value === 'string' && isList && choices.includes(value)
+    : typeof value === type;
+  if (!fits && value !== 'auto')
+    problems.push(`option "${key}" must have a "default" of its type, or "auto"`);
+  return problems;
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
 }

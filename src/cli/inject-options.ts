@@ -6,7 +6,7 @@ import { BLOCKS } from '../blocks/registry.ts';
 import type { SiteOptions } from '../sites/find-sites.ts';
 import { PLACEMENTS, type Placement } from '../sites/index.ts';
 import { INJECT_DEFAULTS, type InjectOptions } from '../splice/index.ts';
-import { addBlockOptions, givenBlockOptions, toKebab, toNumber } from './block-options.ts';
+import { addBlockOptions, givenBlockOptions, toBlock, toKebab, toNumber } from './block-options.ts';
 import { usageError } from './failure.ts';
 import { KIND_NAMES, toKinds } from './kinds.ts';
 

@@ -16,11 +16,11 @@ import { addRunOptions } from './verify-options.ts';
 /** The width of help where no terminal says another: what fits in a README. */
 const HELP_WIDTH = 110;
 
-/** Builds the command line; `done` hears the exit code of the command that ran. */
 /** What `--block` is for commands that read which block it was in the model. */
 const OWN_BLOCK =
   'module of your own with the block, as ./my-block.mjs, where the model holds one that is not built in';
 
+/** Builds the command line; `done` hears the exit code of the command that ran. */
 export function buildProgram(io: CliIo, done: (exitCode: ExitCodeNumber) => void): Command {
   const program = new Command(TOOL.name);
   // Before the commands are made: they copy these settings.
@@ -142,7 +142,8 @@ export function buildProgram(io: CliIo, done: (exitCode: ExitCodeNumber) => void
     )
     .option('-o, --output <file>', 'write the result there')
     .option('--force', 'replace a file that is there; never the input')
-    .option('--sites <ids>', 'only these sites, with commas between them', collect);
+    .option('--sites <ids>', 'only these sites, with commas between them', collect)
+    .option('--block <file>', OWN_BLOCK);
   addVolumeOptions(strip);
   strip.action(async (models: readonly string[], values) => done(await stripCommand(models, values, io)));
 

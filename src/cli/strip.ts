@@ -2,6 +2,7 @@ import { escapeControls } from '../onnx/format-name.ts';
 import { formatBytes } from '../report/format.ts';
 import { describeModel, REPORT_SCHEMA_VERSION } from '../report/report.ts';
 import { openModel, strip, TOOL } from '../splice/index.ts';
+import { toBlock } from './block-options.ts';
 import { ExitCode, type ExitCodeNumber, usageError } from './failure.ts';
 import { patterns, toVolume } from './inject-options.ts';
 import type { CliIo } from './io.ts';
@@ -10,7 +11,7 @@ import { forEachInput, runContext } from './run-context.ts';
 import { prepareOutput, strippedPath } from './write-output.ts';
 
 /** Takes the blocks of the last injection out of each of the models. */
-export function stripCommand(
+export async function stripCommand(
   inputs: readonly string[],
   values: Readonly<Record<string, unknown>>,
   io: CliIo,
@@ -22,6 +23,7 @@ export function stripCommand(
     );
   }
   const sites = patterns(values['sites']);
+  const blocks = values['block'] === undefined ? [] : [await toBlock(String(values['block']))];
   const context = runContext(io, {
     volume: toVolume(values),
     json: values['json'] === true,
@@ -34,7 +36,7 @@ export function stripCommand(
         const target = output ?? strippedPath(path);
         const force = values['force'] === true;
         const prepared = await prepareOutput({ path: target, force, context }, input, data);
-        const stripped = await strip(model, sites.length === 0 ? {} : { sites });
+        const stripped = await strip(model, { blocks, ...(sites.length === 0 ? {} : { sites }) });
         const { dataFiles } = await prepared.write(stripped.patch);
         const { removed, exact, findings, record, patch } = stripped;
         for (const finding of findings) context.warn(escapeControls(finding));

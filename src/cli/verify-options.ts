@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import type { VerifyFilesOptions } from '../node/verify-files.ts';
 import { parseShapeOption } from '../verify/input-shapes.ts';
-import { toNumber } from './block-options.ts';
+import { isModulePath, toNumber } from './block-options.ts';
 import { collect, patterns } from './inject-options.ts';
 
 /** Adds what says on what, and on which providers, models are run. */
@@ -34,6 +34,9 @@ export function toRunOptions(
     ...(shapes.length === 0 ? {} : { shapes: new Map(shapes.map(({ name, dims }) => [name, dims])) }),
     ...(inputs === undefined ? {} : { inputs: String(inputs) }),
     ...(timeout === undefined ? {} : { timeoutMs: 1000 * toNumber('timeout', String(timeout)) }),
+    ...(typeof values['block'] === 'string' && isModulePath(values['block'])
+      ? { blockModules: [values['block']] }
+      : {}),
     bisect: values['bisect'] === true,
   };
 }

@@ -11,6 +11,7 @@ import type { GivenArray } from '../verify/inputs.ts';
 import { openFolder } from './data-folder.ts';
 import { openFile } from './file-source.ts';
 import { type IsolatedOutcome, runIsolated, siblingModule } from './isolate.ts';
+import { loadBlock } from './load-block.ts';
 import { openOnnxRuntime } from './onnxruntime.ts';
 import { probeProvider } from './provider-probe.ts';
 import type { run } from './verify-job.ts';
@@ -25,6 +26,8 @@ export interface VerifyFilesOptions {
   readonly shapes?: ReadonlyMap<string, readonly number[]>;
   /** Inputs of your own instead of seeded ones, by name. */
   readonly arrays?: ReadonlyMap<string, GivenArray>;
+  /** Modules with blocks of your own that the model may hold. */
+  readonly blockModules?: readonly string[];
   /** Whether to narrow a failure down to the sites that cause it. */
   readonly bisect?: boolean;
   /** Milliseconds that one provider may take. */
@@ -58,7 +61,8 @@ export async function verifyFiles(
   after: string,
   options: VerifyFilesOptions = {},
 ): Promise<VerifyReport> {
-  const { onProgress, seed = 0, shapes, arrays, bisect = false } = options;
+  const { onProgress, seed = 0, shapes, arrays, blockModules = [], bisect = false } = options;
+  const blocks = await Promise.all(blockModules.map(loadBlock));
   const runtime = await openOnnxRuntime();
   const [beforeFile, afterFile, folder] = [
     await openFile(before),
@@ -67,7 +71,7 @@ export async function verifyFiles(
   ];
   try {
     onProgress?.('comparing the files');
-    const edit = await checkEdit(await openModel(beforeFile), await openModel(afterFile), [], folder);
+    const edit = await checkEdit(await openModel(beforeFile), await openModel(afterFile), blocks, folder);
     const asked = options.providers ?? ['auto'];
     const names = asked.flatMap((name) =>
       name === 'auto' ? ['cpu', ...GPU_PROVIDERS.filter((gpu) => runtime.providers.includes(gpu))] : [name],
@@ -91,6 +95,7 @@ export async function verifyFiles(
           provider,
           adapter: probe?.adapter ?? null,
           record: edit.record,
+          blockModules,
           bisect,
           seed,
           shapes,

@@ -9,6 +9,7 @@ import type { RuntimeAdapter } from '../verify/runtime.ts';
 import { openFolder } from './data-folder.ts';
 import { openFile } from './file-source.ts';
 import type { JobContext } from './isolate.ts';
+import { loadBlock } from './load-block.ts';
 import { openOnnxRuntime } from './onnxruntime.ts';
 
 /** What the child is asked. */
@@ -18,6 +19,8 @@ export interface VerifyJob {
   readonly provider: string;
   readonly adapter: RuntimeAdapter | null;
   readonly record: InjectionRecord | undefined;
+  /** Modules with blocks that are not built in. */
+  readonly blockModules: readonly string[];
   readonly seed: number;
   readonly shapes: ReadonlyMap<string, readonly number[]> | undefined;
   readonly arrays: ReadonlyMap<string, GivenArray> | undefined;
@@ -26,7 +29,7 @@ export interface VerifyJob {
 
 /** Puts the questions that need a runtime to one provider of onnxruntime-node. */
 export async function run(job: VerifyJob, { progress }: JobContext): Promise<ProviderResult> {
-  const { before, after, record, bisect, ...rest } = job;
+  const { before, after, record, blockModules, bisect, ...rest } = job;
   const [beforeFile, afterFile, folder] = [
     await openFile(before),
     await openFile(after),
@@ -41,7 +44,11 @@ export async function run(job: VerifyJob, { progress }: JobContext): Promise<Pro
       externalData: { folder: dirname(resolve(after)) },
       folder,
     };
-    const block = record === undefined ? undefined : blockNamed(record.block);
+    const own = await Promise.all(blockModules.map(loadBlock));
+    const block =
+      record === undefined
+        ? undefined
+        : (own.find(({ name }) => name === record.block) ?? blockNamed(record.block));
     const runtime = await openOnnxRuntime();
     const request = { ...rest, record, block, onProgress: progress };
     const result = await checkProvider(runtime, pair, request);
