@@ -23,7 +23,7 @@ function matching(sites: readonly Site[], patterns: readonly string[], option: s
     const matches = toRegExp(pattern);
     const hits = sites.filter((site) => matches.test(site.id) || matches.test(site.value));
     if (hits.length === 0) {
-      const ids = sites.map((site) => site.id).join(', ') || 'none';
+      const ids = listIds(sites.map((site) => site.id));
       throw new SeInjectError(
         'sites/unknown-site',
         `${option} "${formatName(pattern)}" matches no site: the sites are ${ids}`,
@@ -33,6 +33,16 @@ function matching(sites: readonly Site[], patterns: readonly string[], option: s
     for (const site of hits) found.add(site);
   }
   return found;
+}
+
+/** How many ids an error lists. */
+const LISTED = 12;
+
+/** Some ids for a message, and how many there are besides. */
+export function listIds(ids: readonly string[]): string {
+  if (ids.length === 0) return 'none';
+  const more = ids.length > LISTED ? ` and ${ids.length - LISTED} more` : '';
+  return ids.slice(0, LISTED).join(', ') + more;
 }
 
 function toRegExp(pattern: string): RegExp {

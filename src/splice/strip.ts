@@ -10,6 +10,7 @@ import { EditList } from './edits.ts';
 import { type OpenModel, openModel } from './model.ts';
 import { type InjectionRecord, RECORD_KEY, type RecordedSite, readRecords, writeRecords } from './record.ts';
 import { type FoundBlock, findRecordedBlock } from './recorded-block.ts';
+import { listIds } from './select.ts';
 import { undoRule } from './widths.ts';
 
 /** What to take out. */
@@ -111,7 +112,7 @@ function selectRecorded(
   if (ids === undefined) return record.sites;
   for (const id of ids) {
     if (record.sites.some((site) => site.id === id)) continue;
-    const known = record.sites.map((site) => site.id).join(', ');
+    const known = listIds(record.sites.map((site) => site.id));
     throw new SeInjectError(
       'sites/unknown-site',
       `site "${formatName(id)}" is not in the last injection: it has ${known}`,

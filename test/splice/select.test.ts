@@ -58,3 +58,13 @@ describe('selectSites', () => {
     },
   );
 });
+
+describe('the error of a pattern that matches nothing', () => {
+  it('lists some sites, and says how many there are besides', async () => {
+    const many = Array.from({ length: 5000 }, (_, index) => ({ id: `0_${index + 1}`, value: `v${index}` }));
+    const error = await errorOf(() => selectSites(many as unknown as readonly Site[], ['9_9'], []));
+    expect(error.message).toBe(
+      'include "9_9" matches no site: the sites are 0_1, 0_2, 0_3, 0_4, 0_5, 0_6, 0_7, 0_8, 0_9, 0_10, 0_11, 0_12 and 4988 more',
+    );
+  });
+});
