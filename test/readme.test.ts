@@ -60,6 +60,9 @@ describe.skipIf(!built)('what the README shows', () => {
     }
     symlinkSync(ROOT, folder.at('node_modules', 'se-inject'));
     copyFileSync(join(ROOT, FACE), folder.at('face.onnx'));
+    mkdirSync(folder.at('fixtures'));
+    for (const name of ['mnist-resnet8.onnx', 'fashion-mnist-resnet8.onnx'])
+      copyFileSync(join(ROOT, 'fixtures', name), folder.at('fixtures', name));
   });
 
   const lines = blocks('sh').flatMap((block) => block.trim().split('\n'));
@@ -72,12 +75,15 @@ describe.skipIf(!built)('what the README shows', () => {
       'npx s',
       'npm t',
     ]);
-    expect(commands).toHaveLength(7);
+    expect(commands).toHaveLength(10);
     const outputs = commands.map((command) => run(command));
     expect(readdirSync(folder.at('.')).sort()).toEqual([
+      'digits.se.onnx',
       'face.onnx',
       'face.se.onnx',
       'face.stripped.onnx',
+      'fixtures',
+      'gates.svg',
       'node_modules',
       'out.onnx',
       'random.onnx',

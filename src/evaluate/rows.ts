@@ -10,6 +10,7 @@ import type { SampleArray } from './sample.ts';
 export interface ByteStream {
   /** For people. */
   readonly path: string;
+  /** Begins to read from the start. */
   open(): AsyncIterable<Uint8Array>;
 }
 
