@@ -20,7 +20,8 @@ export {
   type ResolvedOptions,
   type WeightSpec,
 } from './blocks/block.ts';
-export { INIT_NAMES } from './blocks/initializers.ts';
+export { INIT_NAMES, initHelp } from './blocks/initializers.ts';
+export { BLOCK_PRESETS, type BlockPreset, blockPresetNamed } from './blocks/presets.ts';
 export { BLOCKS, blockNamed } from './blocks/registry.ts';
 export { type ErrorCode, isSeInjectError, SeInjectError, type SeInjectErrorOptions } from './errors.ts';
 export {

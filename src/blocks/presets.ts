@@ -2,7 +2,7 @@ import type { OptionValue } from './block.ts';
 import { invalid } from './options.ts';
 
 /** A network family's way of carrying a block, as data. */
-export interface Preset {
+export interface BlockPreset {
   /** One line: whose it is, and where it was read. */
   readonly description: string;
   /** Name of the block. */
@@ -19,7 +19,7 @@ export interface Preset {
 const EXACT = { channelDivisor: 1, minChannels: 1, rounding: 'down', roundLimit: 0 } as const;
 
 /** The presets by name. */
-export const PRESETS: Readonly<Record<string, Preset>> = {
+export const BLOCK_PRESETS: Readonly<Record<string, BlockPreset>> = {
   senet: {
     description: 'SENet as its authors released it: C/16, biases, end of the branch (hujie-frank/SENet)',
     block: 'se',
@@ -90,11 +90,11 @@ export const PRESETS: Readonly<Record<string, Preset>> = {
  *
  * @example
  * ```ts
- * presetNamed('efficientnet').blockOptions['ratioOf']; // → 'block-input'
+ * blockPresetNamed('efficientnet').blockOptions['ratioOf']; // → 'block-input'
  * ```
  */
-export function presetNamed(name: string): Preset {
-  const preset = Object.hasOwn(PRESETS, name) ? PRESETS[name] : undefined;
+export function blockPresetNamed(name: string): BlockPreset {
+  const preset = Object.hasOwn(BLOCK_PRESETS, name) ? BLOCK_PRESETS[name] : undefined;
   if (preset !== undefined) return preset;
-  throw invalid('preset', name, `use one of ${Object.keys(PRESETS).join(', ')}`);
+  throw invalid('preset', name, `use one of ${Object.keys(BLOCK_PRESETS).join(', ')}`);
 }

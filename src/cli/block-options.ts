@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import type { BlockDefinition, OptionDefinition, OptionValue } from '../blocks/block.ts';
-import { presetNamed } from '../blocks/presets.ts';
+import { blockPresetNamed } from '../blocks/presets.ts';
 import { BLOCKS, blockNamed } from '../blocks/registry.ts';
 import { loadBlock } from '../node/load-block.ts';
 import { usageError } from './failure.ts';
@@ -46,7 +46,7 @@ export function givenBlockOptions(
 ): Record<string, OptionValue> {
   const preset = values['preset'];
   const given: Record<string, OptionValue> = {};
-  if (preset !== undefined) Object.assign(given, presetNamed(String(preset)).blockOptions);
+  if (preset !== undefined) Object.assign(given, blockPresetNamed(String(preset)).blockOptions);
   for (const [name, definition] of blockOptions()) {
     const value = values[name];
     // A `--no-...` option that was not given reads as true: the default, which not every block has.

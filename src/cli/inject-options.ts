@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import type { BlockDefinition } from '../blocks/block.ts';
 import { INIT_NAMES, initHelp } from '../blocks/initializers.ts';
-import { PRESETS, presetNamed } from '../blocks/presets.ts';
+import { BLOCK_PRESETS, blockPresetNamed } from '../blocks/presets.ts';
 import { BLOCKS } from '../blocks/registry.ts';
 import type { SiteOptions } from '../sites/find-sites.ts';
 import { PLACEMENTS, type Placement } from '../sites/index.ts';
@@ -27,7 +27,7 @@ export function addPlanOptions(command: Command): void {
       new Option(
         '--preset <name>',
         'block, options and placement as a network family has them; what is given besides goes before',
-      ).choices(Object.keys(PRESETS)),
+      ).choices(Object.keys(BLOCK_PRESETS)),
     )
     .option(
       '--init <name>',
@@ -69,7 +69,7 @@ export interface LookOptions extends Required<InjectOptions> {
 /** The options of {@link addPlanOptions} as the library takes them. */
 export async function toLookOptions(values: Readonly<Record<string, unknown>>): Promise<LookOptions> {
   const seed = values['seed'];
-  const preset = values['preset'] === undefined ? undefined : presetNamed(String(values['preset']));
+  const preset = values['preset'] === undefined ? undefined : blockPresetNamed(String(values['preset']));
   const block = await toBlock(text(values['block']) ?? preset?.block ?? String(INJECT_DEFAULTS.block));
   const init = text(values['init']) ?? INJECT_DEFAULTS.init;
   initHelp(init);

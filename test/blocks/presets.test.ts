@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { BlockSite } from '../../src/blocks/block.ts';
-import { PRESETS, presetNamed } from '../../src/blocks/presets.ts';
+import { BLOCK_PRESETS, blockPresetNamed } from '../../src/blocks/presets.ts';
 import { blockNamed } from '../../src/blocks/registry.ts';
 import { PLACEMENTS } from '../../src/sites/placements.ts';
 import { resolveOptions } from '../../src/splice/plan.ts';
@@ -8,7 +8,7 @@ import { blockSite } from '../helpers/block-site.ts';
 import { errorOf } from '../helpers/error-of.ts';
 
 function reduced(name: string, site: Partial<BlockSite>): unknown {
-  const { block, blockOptions, init } = presetNamed(name);
+  const { block, blockOptions, init } = blockPresetNamed(name);
   return resolveOptions(blockNamed(block), blockOptions, blockSite(site), init)['reducedChannels'];
 }
 
@@ -47,8 +47,8 @@ describe('the reduced channels', () => {
 });
 
 describe('a preset', () => {
-  it.each(Object.keys(PRESETS))('%s starts as its family does, and neutral', (name) => {
-    const { block, blockOptions, init, placement, description } = presetNamed(name);
+  it.each(Object.keys(BLOCK_PRESETS))('%s starts as its family does, and neutral', (name) => {
+    const { block, blockOptions, init, placement, description } = blockPresetNamed(name);
     const site = blockSite({ inputChannels: 64 });
     const gate = name === 'mobilenetv3' ? ['hardsigmoid', 'hardsigmoid'] : ['sigmoid', '2*sigmoid'];
     const own = resolveOptions(blockNamed(block), blockOptions, site, init);
@@ -59,6 +59,8 @@ describe('a preset', () => {
   });
 
   it('that there is not is refused', async () => {
-    expect((await errorOf(() => presetNamed('toString'))).message).toContain('use one of senet, timm-resnet');
+    expect((await errorOf(() => blockPresetNamed('toString'))).message).toContain(
+      'use one of senet, timm-resnet',
+    );
   });
 });
