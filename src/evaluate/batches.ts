@@ -43,7 +43,7 @@ const MAX_BATCH = 64;
 const AHEAD = 16;
 
 /**
- * Reads samples, prepares them and puts them together. Memory is that of two batches, however many samples there are.
+ * Reads samples, prepares them and puts them together. Memory is that of a few batches, however many samples there are.
  *
  * A sample of other sizes than the ones before begins a batch of its own.
  */
@@ -55,7 +55,7 @@ export async function* batchesOf(dataset: Dataset, options: BatchOptions): Async
   const filler = new Filler(fixed, wanted, options.wide);
   const loaded = loadAhead(dataset, {
     geometry: preprocessing.geometry,
-    ahead: Math.max(AHEAD, 2 * (fixed ?? wanted ?? MAX_BATCH)),
+    ahead: Math.max(AHEAD, 3 * (fixed ?? wanted ?? MAX_BATCH)),
     limit: options.limit,
     faults,
     refuse: options.refuse,

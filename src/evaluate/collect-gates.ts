@@ -72,6 +72,7 @@ export async function collectGates(
       wide: input.dataType === 'float64',
     });
     for await (const batch of batches) {
+      await options.beforeRun?.();
       await addBatch(session, batch, input, readings, labelOffset);
       samples += batch.count;
       labelled += batch.labels.filter((label) => label !== null).length;

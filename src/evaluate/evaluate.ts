@@ -33,6 +33,11 @@ export interface EvaluateOptions {
   /** Whether the first fault in the data stops the evaluation. */
   readonly strict?: boolean | undefined;
   readonly resize?: Resizer | undefined;
+  /**
+   * Awaited before each batch is run. Where running blocks the event loop, it lets the decoding of the next samples get
+   * under way first.
+   */
+  readonly beforeRun?: (() => Promise<void>) | undefined;
   /** Asked after each batch; what was measured until then is reported. */
   readonly shouldStop?: (() => boolean) | undefined;
   /** Called after each batch. */
@@ -149,6 +154,7 @@ async function measure(
     wide: runs.some(({ input }) => !NARROW.has(input.dataType)),
   });
   for await (const batch of batches) {
+    await options.beforeRun?.();
     const outputs = await runAll(runs, batch, batchNumber);
     const rows = batch.dims[0] ?? 1;
     if (batchNumber === 0) {

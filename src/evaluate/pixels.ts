@@ -73,8 +73,12 @@ export function missingResize(
   return size.width === picture.width && size.height === picture.height ? undefined : size;
 }
 
-/** One number of the source to one of the model's: by a table for bytes. */
-type Mapper = (value: number) => number;
+/** One number of the source to one of the model's. */
+interface Mapper {
+  (value: number): number;
+  /** The same for each byte. */
+  readonly table?: Float64Array;
+}
 
 function mapper(preprocessing: Preprocessing, dataType: SampleArray['dataType'], channel: number): Mapper {
   const { scale } = preprocessing;
@@ -90,7 +94,7 @@ function mapper(preprocessing: Preprocessing, dataType: SampleArray['dataType'],
       : (value) => ((top === 255 ? value : (value / top) * 255) - mean) / std;
   if (dataType !== 'uint8') return map;
   const table = Float64Array.from({ length: 256 }, (_, value) => map(value));
-  return (value) => table[value]!;
+  return Object.assign((value: number) => table[value]!, { table });
 }
 
 function preparePlain(
@@ -137,44 +141,82 @@ function prepareImage(
     (channels === 1 && order !== 'grey')
   )
     throw wrongShape(name, content.array.dims, dims);
-  const read = channelReaders(picture, order, channels);
   const [toChannel, toPixel] = layout === 'nhwc' ? [1, channels] : [width * height, 1];
-  const isBytes = content.array.dataType === 'uint8';
+  const window = { top, left, width, height };
   return {
     dims: layout === 'nhwc' ? [height, width, channels] : [channels, height, width],
     write(target, offset) {
       for (let channel = 0; channel < channels; channel += 1) {
-        const [reader, map] = [read[channel]!, maps[channel] ?? maps[0]!];
-        let to = offset + channel * toChannel;
-        for (let row = top; row < top + height; row += 1) {
-          let from = (row * picture.width + left) * picture.pixelStep;
-          for (let column = 0; column < width; column += 1) {
-            target[to] = map(isBytes ? Math.round(reader(from)) : reader(from));
-            to += toPixel;
-            from += picture.pixelStep;
-          }
-        }
+        const map = maps[channel] ?? maps[0]!;
+        const to = offset + channel * toChannel;
+        if (picture.channels >= 3 && order === 'grey')
+          writeBrightness(picture, window, map, target, to, toPixel);
+        else writeChannel(picture, window, sourceChannel(picture, order, channel), map, target, to, toPixel);
       }
     },
   };
 }
 
-/** Reads one channel of the model's from a place in the picture: a channel of it, or its brightness. */
-function channelReaders(
-  { numbers, channels, channelStep }: Picture,
-  order: Preprocessing['channels'],
-  count: number,
-): readonly ((at: number) => number)[] {
-  if (channels < 3) return Array.from({ length: count }, () => (at) => numbers[at]!);
-  if (order === 'grey') {
-    const grey = (at: number): number =>
-      0.299 * numbers[at]! + 0.587 * numbers[at + channelStep]! + 0.114 * numbers[at + 2 * channelStep]!;
-    return Array.from({ length: count }, () => grey);
+/** The part of a picture that is written. */
+interface Window {
+  readonly top: number;
+  readonly left: number;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Which channel of the picture is one of the model's: the only one, or that of the same colour. */
+function sourceChannel({ channels }: Picture, order: Preprocessing['channels'], channel: number): number {
+  if (channels < 3) return 0;
+  return order === 'bgr' ? 2 - channel : channel;
+}
+
+function writeChannel(
+  { numbers, width: rowLength, channelStep, pixelStep }: Picture,
+  { top, left, width, height }: Window,
+  source: number,
+  map: Mapper,
+  target: Float32Array | Float64Array,
+  start: number,
+  step: number,
+): void {
+  const { table } = map;
+  let to = start;
+  for (let row = top; row < top + height; row += 1) {
+    let from = source * channelStep + (row * rowLength + left) * pixelStep;
+    // A loop of its own for bytes: it is where the time goes that a model does not take.
+    if (table === undefined) {
+      for (let column = 0; column < width; column += 1, from += pixelStep, to += step)
+        target[to] = map(numbers[from]!);
+    } else {
+      for (let column = 0; column < width; column += 1, from += pixelStep, to += step)
+        target[to] = table[numbers[from]!]!;
+    }
   }
-  return [0, 1, 2].map((channel) => {
-    const shift = (order === 'bgr' ? 2 - channel : channel) * channelStep;
-    return (at) => numbers[at + shift]!;
-  });
+}
+
+/** Writes the brightness of colours: Pillow's weights, and its rounding where the numbers are bytes. */
+function writeBrightness(
+  { numbers, width: rowLength, channelStep, pixelStep }: Picture,
+  { top, left, width, height }: Window,
+  map: Mapper,
+  target: Float32Array | Float64Array,
+  start: number,
+  step: number,
+): void {
+  const round = map.table === undefined ? (value: number): number => value : Math.round;
+  let to = start;
+  for (let row = top; row < top + height; row += 1) {
+    let from = (row * rowLength + left) * pixelStep;
+    for (let column = 0; column < width; column += 1, from += pixelStep, to += step) {
+      const [red, green, blue] = [
+        numbers[from]!,
+        numbers[from + channelStep]!,
+        numbers[from + 2 * channelStep]!,
+      ];
+      target[to] = map(round(0.299 * red + 0.587 * green + 0.114 * blue));
+    }
+  }
 }
 
 /** Lays a sample out as a picture, or nothing where it is none. An alpha channel is left out. */

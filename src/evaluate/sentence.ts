@@ -41,13 +41,13 @@ export function conclude(
     const moved = change === 0 ? 'top-1 did not move' : `top-1 ${change > 0 ? 'rose' : 'fell'} by ${points}`;
     return {
       verdict: 'no-difference',
-      sentence: `No difference that ${all} samples can show: ${moved} (${split}), as chance alone would do with p = ${showP(pValue)}.`,
+      sentence: `No difference that ${all} samples can show: ${moved} (${split}), as chance alone would do with ${showP(pValue)}.`,
     };
   }
   const verdict = change > 0 ? 'better' : 'worse';
   return {
     verdict,
-    sentence: `The second model is ${verdict}: top-1 ${change > 0 ? 'rose' : 'fell'} by ${points} (${split}), which chance does not explain (p = ${showP(pValue)}).`,
+    sentence: `The second model is ${verdict}: top-1 ${change > 0 ? 'rose' : 'fell'} by ${points} (${split}), which chance does not explain (${showP(pValue)}).`,
   };
 }
 
@@ -64,9 +64,10 @@ function outputsOnly(task: Task, distance: DistanceReport, pixels: number | null
   };
 }
 
-/** A p-value as people write it. */
+/** A p-value as people write it, `p = 0.034`; the least that a number holds is about 1e-308. */
 export function showP(p: number): string {
-  return p >= 0.001 ? p.toPrecision(2) : p < 1e-300 ? '0' : p.toExponential(1);
+  if (p < 1e-300) return 'p below 1e-300';
+  return `p = ${p >= 0.001 ? p.toPrecision(2) : p.toExponential(1)}`;
 }
 
 function percent(share: number): string {

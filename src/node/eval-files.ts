@@ -5,7 +5,8 @@ import type { run } from './eval-job.ts';
 import { type IsolatedOutcome, runIsolated, siblingModule } from './isolate.ts';
 
 /** How model files are evaluated. */
-export interface EvaluateFilesOptions extends Omit<EvaluateOptions, 'resize' | 'shouldStop' | 'onProgress'> {
+export interface EvaluateFilesOptions
+  extends Omit<EvaluateOptions, 'resize' | 'beforeRun' | 'shouldStop' | 'onProgress'> {
   /** What is said of the data. */
   readonly data?: DataOptions | undefined;
   /** Bytes of memory that the evaluation may take. */

@@ -9,7 +9,7 @@ export interface EvalJob {
   readonly models: readonly string[];
   readonly data: string;
   readonly dataOptions: DataOptions;
-  readonly options: Omit<EvaluateOptions, 'resize' | 'shouldStop' | 'onProgress'>;
+  readonly options: Omit<EvaluateOptions, 'resize' | 'beforeRun' | 'shouldStop' | 'onProgress'>;
 }
 
 /** Milliseconds between messages on how far it has come. */
@@ -26,6 +26,9 @@ export async function run(job: EvalJob, { progress, stop }: JobContext): Promise
   return evaluate(runtime, models, dataset, {
     ...job.options,
     resize,
+    // onnxruntime blocks the event loop. A turn of it before each run starts what can be decoded meanwhile, and
+    // hears whether a stop was asked for.
+    beforeRun: () => new Promise((turn) => setImmediate(turn)),
     shouldStop: () => stop.aborted,
     async onProgress(value) {
       const now = performance.now();
@@ -33,8 +36,6 @@ export async function run(job: EvalJob, { progress, stop }: JobContext): Promise
         last = now;
         await progress(value);
       }
-      // Runtimes block the event loop: a stop that was asked for is heard only where it turns.
-      await new Promise((resolve) => setImmediate(resolve));
     },
   });
 }

@@ -5,7 +5,8 @@ import type { run } from './gates-job.ts';
 import { runIsolated, siblingModule } from './isolate.ts';
 
 /** How the gates of a model file are collected. */
-export interface CollectGatesOptions extends Omit<CollectOptions, 'resize' | 'shouldStop' | 'onProgress'> {
+export interface CollectGatesOptions
+  extends Omit<CollectOptions, 'resize' | 'beforeRun' | 'shouldStop' | 'onProgress'> {
   /** What is said of the data. */
   readonly data?: DataOptions | undefined;
   /** Bytes of memory that it may take. */

@@ -13,7 +13,7 @@ export interface GatesJob {
   readonly model: string;
   readonly data: string;
   readonly dataOptions: DataOptions;
-  readonly options: Omit<CollectOptions, 'resize' | 'shouldStop' | 'onProgress'>;
+  readonly options: Omit<CollectOptions, 'resize' | 'beforeRun' | 'shouldStop' | 'onProgress'>;
 }
 
 /** Milliseconds between messages on how far it has come. */
@@ -37,6 +37,9 @@ export async function run(job: GatesJob, { progress, stop }: JobContext): Promis
       {
         ...job.options,
         resize,
+        // onnxruntime blocks the event loop. A turn of it before each run starts what can be decoded meanwhile, and
+        // hears whether a stop was asked for.
+        beforeRun: () => new Promise((turn) => setImmediate(turn)),
         shouldStop: () => stop.aborted,
         async onProgress(value) {
           const now = performance.now();
@@ -44,7 +47,6 @@ export async function run(job: GatesJob, { progress, stop }: JobContext): Promis
             last = now;
             await progress(value);
           }
-          await new Promise((turn) => setImmediate(turn));
         },
       },
     );

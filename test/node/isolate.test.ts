@@ -40,6 +40,14 @@ describe('runIsolated', () => {
     expect(onProgress.mock.calls).toEqual([[{ pid: expect.any(Number) }]]);
   });
 
+  it('asks the job to come to an end, before it began and in the middle', async () => {
+    const early = await isolate('until-stopped', { stop: AbortSignal.abort() });
+    expect(early).toMatchObject({ status: 'ok', value: true });
+    const stop = new AbortController();
+    const late = await isolate('until-stopped', { stop: stop.signal, onProgress: () => stop.abort() });
+    expect(late).toMatchObject({ status: 'ok', value: true });
+  });
+
   it('keeps the end of what the job prints, and prints none of it', async () => {
     const { log } = await isolate('print');
     expect(log).toHaveLength(65_536);

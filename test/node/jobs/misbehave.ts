@@ -16,11 +16,12 @@ export type Misdeed =
   | 'return-function'
   | 'linger'
   | 'leave-file'
-  | 'environment';
+  | 'environment'
+  | 'until-stopped';
 
 export async function run(
   { misdeed, payload }: { readonly misdeed: Misdeed; readonly payload?: unknown },
-  { progress }: JobContext,
+  { progress, stop }: JobContext,
 ): Promise<unknown> {
   await progress({ pid: process.pid });
   switch (misdeed) {
@@ -70,6 +71,13 @@ export async function run(
       await progress(mkdtempSync(`${tmpdir()}/left-`));
       return process.abort();
     }
+    case 'until-stopped':
+      await new Promise((resolve) => {
+        if (stop.aborted) resolve(undefined);
+        stop.addEventListener('abort', resolve, { once: true });
+        setTimeout(resolve, 10_000);
+      });
+      return stop.aborted;
     case 'environment':
       return { given: process.env['SE_INJECT_TEST_GIVEN'], taken: process.env['SE_INJECT_TEST_TAKEN'] };
   }
