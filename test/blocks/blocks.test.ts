@@ -1,7 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { cifarResnet20 } from '../../fixtures/networks/resnet.ts';
 import { STYLES } from '../../fixtures/style.ts';
-import type { BlockDefinition, BlockSite, OptionValue } from '../../src/blocks/block.ts';
+import {
+  type BlockDefinition,
+  type BlockSite,
+  defineBlock,
+  type OptionValue,
+} from '../../src/blocks/block.ts';
+import { gc } from '../../src/blocks/gc.ts';
 import { isNeutralInit } from '../../src/blocks/initializers.ts';
 import { BLOCKS } from '../../src/blocks/registry.ts';
 import { sse } from '../../src/blocks/sse.ts';
@@ -66,6 +72,7 @@ const SETTINGS: Readonly<Record<string, readonly Setting[]>> = {
     { init: random, reducedChannels, spatialKernel: 3 },
     { init: 'xavier-uniform', reducedChannels, bias: false },
     { init: 'neutral', reducedChannels },
+    { init: 'neutral', reducedChannels, gate: 'relu' },
     { init: 'neutral-hardsigmoid', reducedChannels, spatialKernel: 3 },
   ],
   gc: [
@@ -93,6 +100,30 @@ const settingsOf = (block: BlockDefinition): readonly Setting[] => SETTINGS[bloc
 it('does not saturate in float64', () => {
   const site = blockSite({ dataType: DataType.DOUBLE });
   expect(() => resolveOptions(sse, {}, site, 'neutral-saturated')).toThrow('not 1 yet: use "neutral"');
+});
+
+describe('a reference without bounds', () => {
+  const bare = (factor: number): BlockDefinition =>
+    defineBlock({
+      ...gc,
+      reference(...given) {
+        const { squeeze, gate, hidden, scaled } = gc.reference?.(...given) ?? {};
+        if (squeeze === undefined || gate === undefined || hidden === undefined || scaled === undefined) {
+          throw new Error('gc has a reference');
+        }
+        return { squeeze, gate, hidden, scaled: scaled.map((x) => x * factor) };
+      },
+    });
+
+  it.each([
+    [1, 0],
+    [1.001, 1],
+  ])('is compared within a generic bound: scaled by %f', async (factor, findings) => {
+    const block = bare(factor);
+    const { before, after } = await blockCase(block, FLAT, { init: random, reducedChannels });
+    const report = await verifyBytes(before, after, { blocks: [block] });
+    expect(report.providers[0]?.sites[0]?.findings).toHaveLength(findings);
+  });
 });
 
 it('tries every block', () => {
