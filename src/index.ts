@@ -112,8 +112,10 @@ export type {
   TypeProto,
   ValueInfoProto,
 } from './onnx/model-file.ts';
+export { parseSafetensors, type SafeTensor, writeSafetensors } from './onnx/safetensors.ts';
 export { scanModel } from './onnx/scan.ts';
 export { FORMAT_MODEL_DEFAULTS, type FormatModelOptions, formatModel } from './onnx/text.ts';
+export { parseWeights, type WeightArray } from './onnx/weight-arrays.ts';
 export { gatesFigure } from './report/gates-figure.ts';
 export { findSites } from './sites/find-sites.ts';
 export {
@@ -134,6 +136,9 @@ export type {
 } from './sites/site.ts';
 export {
   applyPlan,
+  type BlockWeight,
+  type ExchangedWeight,
+  type GivenWeights,
   INJECT_DEFAULTS,
   type Injection,
   type InjectionPlan,
@@ -141,6 +146,7 @@ export {
   type InjectOptions,
   type LeftOutReason,
   type LeftOutSite,
+  loadWeights,
   type OpenModel,
   openModel,
   type PlannedModel,
@@ -149,12 +155,16 @@ export {
   planInjection,
   type RecordedSite,
   type RecordedUse,
+  type Reloaded,
   type Rewritten,
+  readBlockWeights,
   readPlan,
   rewrite,
   type StripOptions,
   type Stripped,
+  type StrippedAll,
   strip,
+  stripAll,
   type ToolVersion,
 } from './splice/index.ts';
 export {

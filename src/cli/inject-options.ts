@@ -5,7 +5,7 @@ import { BLOCK_PRESETS, blockPresetNamed } from '../blocks/presets.ts';
 import { BLOCKS } from '../blocks/registry.ts';
 import type { SiteOptions } from '../sites/find-sites.ts';
 import { PLACEMENTS, type Placement } from '../sites/index.ts';
-import { INJECT_DEFAULTS, type InjectOptions } from '../splice/index.ts';
+import { type GivenWeights, INJECT_DEFAULTS, type InjectOptions } from '../splice/index.ts';
 import { addBlockOptions, givenBlockOptions, toBlock, toKebab, toNumber } from './block-options.ts';
 import { usageError } from './failure.ts';
 import { KIND_NAMES, toKinds } from './kinds.ts';
@@ -61,7 +61,9 @@ export function addPlanOptions(command: Command): void {
 }
 
 /** What is looked for, and what is done there. */
-export interface LookOptions extends Required<InjectOptions> {
+export interface LookOptions extends Required<Omit<InjectOptions, 'weights'>> {
+  /** Weights that were read, where any are given. */
+  readonly weights?: GivenWeights;
   readonly block: BlockDefinition;
   readonly kinds: NonNullable<SiteOptions['kinds']>;
 }
@@ -88,13 +90,11 @@ export async function toLookOptions(values: Readonly<Record<string, unknown>>): 
   };
 }
 
-/**
- * Throws where options that a plan has decided are given beside one.
- */
-export function refuseBesidePlan(options: LookOptions): void {
-  const defaults: Readonly<Record<string, unknown>> = { ...toLookOptions({}) };
+/** Throws where options that a plan has decided are given beside one; a block may be, for plans of a user's own. */
+export async function refuseBesidePlan(options: LookOptions): Promise<void> {
+  const defaults: Readonly<Record<string, unknown>> = { ...(await toLookOptions({})) };
   const given = Object.entries(options).find(
-    ([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name]),
+    ([name, value]) => name !== 'block' && JSON.stringify(value) !== JSON.stringify(defaults[name]),
   );
   if (given === undefined) return;
   const name = given[0] === 'blockOptions' ? (Object.keys(options.blockOptions)[0] ?? given[0]) : given[0];

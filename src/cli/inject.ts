@@ -1,7 +1,7 @@
 import { renderEvaluation } from '../report/render-evaluation.ts';
 import { renderInjection } from '../report/render-story.ts';
 import { buildReport, outcomeOf, type Report } from '../report/report.ts';
-import { applyPlan } from '../splice/index.ts';
+import { applyPlan, type GivenWeights, LOADED } from '../splice/index.ts';
 import { type DataCall, toDataCall } from './data-options.ts';
 import { evaluationExitCode, toDemands } from './eval.ts';
 import { ExitCode, type ExitCodeNumber, usageError } from './failure.ts';
@@ -20,6 +20,7 @@ import { readText } from './read-text.ts';
 import { forEachInput, type InputResult, type RunContext, runContext } from './run-context.ts';
 import { verifyOutput } from './verification.ts';
 import { toRunOptions } from './verify-options.ts';
+import { readGivenWeights } from './weights-option.ts';
 import { injectedPath, prepareOutput } from './write-output.ts';
 
 /** What `inject` was called with. */
@@ -58,8 +59,16 @@ export async function injectCommand(
   });
   if (values['data'] !== undefined && (inputs.includes(DASH) || output === DASH))
     throw usageError('models that are measured on data must be files: name one, and leave -o - out');
+  const options = await toLookOptions(values);
+  if (values['plan'] !== undefined) {
+    await refuseBesidePlan(options);
+    if (inputs.length > 1) throw usageError(`--plan is for one model, and there are ${inputs.length} inputs`);
+  }
+  const weights = await toWeights(values);
+  if (weights !== undefined && inputs.length > 1)
+    throw usageError(`--weights are for one model, and there are ${inputs.length} inputs`);
   const call: InjectCall = {
-    options: await toLookOptions(values),
+    options: weights === undefined ? options : { ...options, init: LOADED, weights },
     plan: values['plan'] === undefined ? undefined : String(values['plan']),
     output,
     force: values['force'] === true,
@@ -70,11 +79,18 @@ export async function injectCommand(
     demands: toDemands(values),
     context,
   };
-  if (call.plan !== undefined) {
-    refuseBesidePlan(call.options);
-    if (inputs.length > 1) throw usageError(`--plan is for one model, and there are ${inputs.length} inputs`);
-  }
   return forEachInput(inputs, context, (path) => withInput(path, io, (input) => injectOne(input, call)));
+}
+
+/** The weights that are loaded instead of an initialization, where any are. */
+async function toWeights(values: Readonly<Record<string, unknown>>): Promise<GivenWeights | undefined> {
+  const { weights, weightsMap, init } = values;
+  if (weights === undefined) {
+    if (weightsMap !== undefined) throw usageError('--weights-map is for --weights: leave it out');
+    return undefined;
+  }
+  if (init !== undefined) throw usageError('--weights and --init do not go together: the weights are given');
+  return readGivenWeights(String(weights), weightsMap === undefined ? undefined : String(weightsMap));
 }
 
 async function injectOne(input: CliInput, call: InjectCall): Promise<InputResult> {
@@ -106,7 +122,7 @@ async function write(input: CliInput, data: CliData, looked: Looked, call: Injec
   const prepared = await prepareOutput({ path, force, context }, input, data);
   if (dryRun) return buildReport({ ...parts, options, verification: null });
   const clock = stopwatch();
-  const injection = await applyPlan(model, plan, call.options.block);
+  const injection = await applyPlan(model, plan, looked.block, call.options.weights);
   const spliceMs = parts.timings.spliceMs + clock();
   const { patch } = injection;
   const { timings, dataFiles } = await prepared.write(patch);

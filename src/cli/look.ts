@@ -1,7 +1,16 @@
+import type { BlockDefinition } from '../blocks/block.ts';
 import { fillOptions } from '../blocks/options.ts';
+import { blockNamed } from '../blocks/registry.ts';
 import type { ReportParts, ReportTimings } from '../report/report.ts';
 import { findSites, type Site } from '../sites/index.ts';
-import { type InjectionPlan, type OpenModel, openModel, planInjection, readPlan } from '../splice/index.ts';
+import {
+  type InjectionPlan,
+  LOADED,
+  type OpenModel,
+  openModel,
+  planInjection,
+  readPlan,
+} from '../splice/index.ts';
 import type { LookOptions } from './inject-options.ts';
 import type { CliInput } from './open-input.ts';
 
@@ -9,6 +18,8 @@ import type { CliInput } from './open-input.ts';
 export interface Looked {
   readonly model: OpenModel;
   readonly plan: InjectionPlan;
+  /** The block of the plan. */
+  readonly block: BlockDefinition;
   /** What a report says of it so far. */
   readonly parts: Omit<ReportParts, 'verification' | 'output' | 'timings'> & {
     readonly timings: ReportTimings;
@@ -32,10 +43,11 @@ export async function lookAt(
   const scanMs = clock();
   const sites = findSites(model.view, model.types, { kinds: options.kinds });
   const sitesMs = clock();
-  const plan =
+  const planned =
     saved === undefined
       ? await planInjection(model, sites, options)
-      : withUnplanned(await readPlan(model, saved.text), sites.sites);
+      : withUnplanned(await readPlan(model, saved.text, [options.block]), sites.sites);
+  const plan = options.weights === undefined ? planned : { ...planned, init: LOADED };
   const spliceMs = clock();
   const { blockOptions, block, include, exclude, kinds, stages, skipLastStage } = options;
   const maxAddedParams = options.maxAddedParams ?? null;
@@ -43,6 +55,7 @@ export async function lookAt(
   return {
     model,
     plan,
+    block: plan.block === block.name ? block : blockNamed(plan.block),
     parts: {
       input: { path: input.path, model },
       sites,

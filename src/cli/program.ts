@@ -12,6 +12,7 @@ import { sitesCommand } from './sites.ts';
 import { stripCommand } from './strip.ts';
 import { verifyCommand } from './verify.ts';
 import { addRunOptions } from './verify-options.ts';
+import { weightsCommand } from './weights.ts';
 
 /** The width of help where no terminal says another: what fits in a README. */
 const HELP_WIDTH = 110;
@@ -51,7 +52,9 @@ export function buildProgram(io: CliIo, done: (exitCode: ExitCodeNumber) => void
     .option('-o, --output <file>', 'write the result there')
     .option('--force', 'replace a file that is there; never the input')
     .option('--dry-run', 'do everything but write')
-    .option('--plan <file>', 'do what a plan says that "sites --save-plan" has saved, edited or not');
+    .option('--plan <file>', 'do what a plan says that "sites --save-plan" has saved, edited or not')
+    .option('--weights <file>', 'load the weights, from .safetensors or .npz, instead of starting them')
+    .option('--weights-map <file>', 'a JSON object of names in that file by the names that are wanted');
   addPlanOptions(inject);
   inject.addOption(
     new Option(
@@ -142,10 +145,30 @@ export function buildProgram(io: CliIo, done: (exitCode: ExitCodeNumber) => void
     )
     .option('-o, --output <file>', 'write the result there')
     .option('--force', 'replace a file that is there; never the input')
+    .option('--all', 'those of all injections, the last one first')
     .option('--sites <ids>', 'only these sites, with commas between them', collect)
     .option('--block <file>', OWN_BLOCK);
   addVolumeOptions(strip);
   strip.action(async (models: readonly string[], values) => done(await stripCommand(models, values, io)));
+
+  const weights = program
+    .command('weights')
+    .summary('write the weights of the blocks out, or bring trained ones back')
+    .description(
+      'Writes the weights of the blocks as safetensors, by the names and in the shapes that PyTorch has; with --load,\nbrings trained ones back into the model, where nothing else changes.',
+    )
+    .argument('<model.se.onnx>', 'the model with blocks')
+    .option(
+      '-o, --output <file>',
+      'write the result there (default: <name>.safetensors; with --load <name>.trained.onnx)',
+    )
+    .option('--manifest <file>', 'write what each of the weights is as JSON')
+    .option('--load <file>', 'the trained weights, .safetensors or .npz')
+    .option('--weights-map <file>', 'a JSON object of names in that file by the names that are wanted')
+    .option('--force', 'replace a file that is there; never the input')
+    .option('--block <file>', OWN_BLOCK);
+  addVolumeOptions(weights);
+  weights.action(async (model: string, values) => done(await weightsCommand(model, values, io)));
 
   program
     .command('blocks')

@@ -17,5 +17,6 @@ export { probeProvider } from './provider-probe.ts';
 export { type RewrittenModel, type SaveOptions, saveModel } from './save-model.ts';
 export { STDIN_LIMIT, streamSource } from './stdin-source.ts';
 export { type VerifyFilesOptions, verifyFiles } from './verify-files.ts';
+export { readWeightsFile } from './weights-file.ts';
 export type { WrittenModel } from './write-model.ts';
 export type { WriteTimings } from './write-patch.ts';

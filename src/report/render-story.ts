@@ -103,7 +103,10 @@ function nextLines(report: Report): string[] {
   const state =
     init === 'neutral'
       ? 'Its gates start at exactly 1: the model computes what it did until they are trained.'
-      : `Its new weights are random (${init}): the model computes something else until they are trained.`;
+      : init === 'loaded'
+        ? 'Its new weights are those that were given.'
+        : `Its new weights are random (${init}): the model computes something else until they are trained.`;
+  if (init === 'loaded') return [state];
   return [
     state,
     `Next: load it into a trainer (PyTorch has onnx2torch), let at least the weights "*/${block}/*" learn, and fine-tune.`,

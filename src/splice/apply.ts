@@ -1,4 +1,5 @@
 import type { BlockDefinition } from '../blocks/block.ts';
+import { invalid } from '../blocks/options.ts';
 import { SeInjectError } from '../errors.ts';
 import { type NameScope, nameScope } from '../graph/names.ts';
 import type { GraphView, Use } from '../graph/view.ts';
@@ -10,6 +11,14 @@ import { concatBytes } from '../wire/bytes.ts';
 import { type BytePatch, patchBytes, patchedSource, refuseTooLarge } from '../wire/patch.ts';
 import { checkPlan } from './check-plan.ts';
 import { EditList, otherUses, placeBehind, placeInitializers } from './edits.ts';
+import { exchangedWeights } from './exchange.ts';
+import {
+  type GivenWeights,
+  LOADED,
+  matchWeights,
+  type StoredWeights,
+  weightsDigest,
+} from './given-weights.ts';
 import { type BlockInstance, blockNames, instantiateBlock } from './instantiate.ts';
 import { type OpenModel, openModel } from './model.ts';
 import { type InjectionPlan, type PlannedSite, resolveBlock, resolveOptions, toBlockSite } from './plan.ts';
@@ -38,8 +47,9 @@ export interface Injection {
  * Makes the edit that a plan describes.
  *
  * The result is the original with bytes spliced in; a plan without sites gives the original itself. The rewritten model
- * is scanned and linted before it is returned. Throws `splice/stale-plan` where the plan was made for another model,
- * and `splice/result-too-large` where the result would pass protobuf's 2 GiB.
+ * is scanned and linted before it is returned. The weights of a plan whose `init` is `loaded` are
+ * those given. Throws `splice/stale-plan` where the plan was made for another model, `blocks/invalid-weights` for
+ * weights that are not those of its blocks, and `splice/result-too-large` where the result would pass protobuf's 2 GiB.
  *
  * @example
  * ```ts
@@ -51,10 +61,12 @@ export async function applyPlan(
   model: OpenModel,
   plan: InjectionPlan,
   block: BlockDefinition = resolveBlock(plan.block),
+  weights: GivenWeights | undefined = undefined,
 ): Promise<Injection> {
   const { file, view } = model;
   if (plan.sites.length === 0) return { patch: patchBytes(file.source, []), record: undefined, model };
   await checkPlan(model, plan, block);
+  const given = givenFor(plan, block, view.opset, weights);
   // Before the weights are drawn: those that would not fit may not fit into memory either.
   refuseTooLarge(file.source.size + weightBytes(plan, block, view.opset));
   const { records, entry } = readRecords(file);
@@ -70,10 +82,10 @@ export async function applyPlan(
       .filter(takesOutput)
       .map(({ site }) => [site.value, blockNames(scope, block.name, site.value)('features')] as const),
   );
-  for (const planned of plan.sites) {
+  for (const [index, planned] of plan.sites.entries()) {
     const { value } = planned.site;
     const tapped = tappedNames.get(value) ?? value;
-    const instance = instantiate(plan, planned, block, view.opset, tapped, scope);
+    const instance = instantiate(plan, planned, block, view.opset, tapped, scope, given[index]);
     const nodes = instance.nodes.map(encodeNode);
     if (weightsAs === 'constant') nodes.unshift(...instance.tensors.map(encodeConstantNode));
     else initializers.push(...instance.tensors.map(encodeInitializer));
@@ -89,6 +101,7 @@ export async function applyPlan(
       tapped,
       names: Object.fromEntries(instance.names),
       redirected,
+      ...(given[index] === undefined ? {} : { weights: digestOf(instance, block, given[index]) }),
     });
   }
   // One by one: joined, they would be in memory twice.
@@ -121,6 +134,7 @@ function instantiate(
   opset: number,
   tapped: string,
   scope: NameScope,
+  given: StoredWeights | undefined,
 ): BlockInstance & Pick<RecordedSite, 'site' | 'options'> {
   const site = toBlockSite(planned.site, opset);
   const options = resolveOptions(block, planned.options, site, plan.init);
@@ -132,9 +146,41 @@ function instantiate(
     init: plan.init,
     seed: plan.seed,
     label: planned.site.id,
+    given,
     nameOf: blockNames(scope, block.name, planned.site.value),
   });
   return { ...(takesOutput(planned) ? giveName(instance, planned.site.value) : instance), site, options };
+}
+
+/** The weights of each site of a plan whose weights are loaded; of others, nothing. */
+function givenFor(
+  plan: InjectionPlan,
+  block: BlockDefinition,
+  opset: number,
+  weights: GivenWeights | undefined,
+): readonly StoredWeights[] {
+  if ((weights !== undefined) !== (plan.init === LOADED)) {
+    throw invalid('init', plan.init, `"${LOADED}" is for weights that are given, and nothing else is`);
+  }
+  if (weights === undefined) return [];
+  const wanted = plan.sites.map((planned) => {
+    const site = toBlockSite(planned.site, opset);
+    return exchangedWeights(
+      planned.site.id,
+      block,
+      site,
+      resolveOptions(block, planned.options, site, plan.init),
+    );
+  });
+  return matchWeights(wanted, weights);
+}
+
+function digestOf(
+  { site, options }: Pick<RecordedSite, 'site' | 'options'>,
+  block: BlockDefinition,
+  given: StoredWeights,
+): string {
+  return weightsDigest(block.weights(site, options), site.dataType, (local) => given.get(local));
 }
 
 async function redirectUses(

@@ -3,6 +3,7 @@ import { drawWeight } from '../blocks/initializers.ts';
 import type { NameScope } from '../graph/names.ts';
 import type { NewNode, NewTensor } from '../onnx/encode.ts';
 import { displayText } from '../wire/utf8.ts';
+import type { StoredWeights } from './given-weights.ts';
 
 /** A block at its place in a model: its nodes and tensors under the names that they have there. */
 export interface BlockInstance {
@@ -25,13 +26,15 @@ export interface BlockInstanceRequest {
   readonly seed: number;
   /** What the random streams are named after: the site's id. */
   readonly label: string;
+  /** Weights that were given, by their names within the block: no recipe is asked for these. */
+  readonly given?: StoredWeights | undefined;
   /** Gives a name in the model to a name within the block. */
   readonly nameOf: (local: string) => string;
 }
 
 /** Builds a block for one site and puts the model's names to it. */
 export function instantiateBlock(request: BlockInstanceRequest): BlockInstance {
-  const { block, site, options, input, init, seed, label } = request;
+  const { block, site, options, input, init, seed, label, given } = request;
   const names = new Map<string, string>();
   const weights = block.weights(site, options);
   const nodes = block.build(site, options);
@@ -41,7 +44,7 @@ export function instantiateBlock(request: BlockInstanceRequest): BlockInstance {
     name: value(weight.name),
     dims: weight.dims,
     dataType: weight.dataType ?? site.dataType,
-    numbers: drawWeight(block, options, weight, init, seed, label),
+    numbers: given?.get(weight.name) ?? drawWeight(block, options, weight, init, seed, label),
   }));
   return {
     nodes: nodes.map((node) => ({

@@ -8,6 +8,7 @@ import type { Site, SiteReport } from '../sites/site.ts';
 import { keepWithin, toBudget } from './budget.ts';
 import { chooseSites } from './choose.ts';
 import { structureDigest } from './digest.ts';
+import { type GivenWeights, LOADED } from './given-weights.ts';
 import type { LeftOutSite, PresentBlock } from './left-out.ts';
 import type { OpenModel } from './model.ts';
 import { TOOL, type ToolVersion } from './version.ts';
@@ -34,6 +35,8 @@ export interface InjectOptions {
   readonly skipLastStage?: boolean;
   /** The parameters that may be added at most: a number, or a share of the model's own (`'4%'`). */
   readonly maxAddedParams?: number | string | undefined;
+  /** Weights from elsewhere instead of an initialization; `init` is `loaded` then, and the gate the paper's sigmoid. */
+  readonly weights?: GivenWeights | undefined;
 }
 
 /** The defaults of {@link InjectOptions}. */
@@ -48,6 +51,7 @@ export const INJECT_DEFAULTS: Required<InjectOptions> = {
   stages: [],
   skipLastStage: false,
   maxAddedParams: undefined,
+  weights: undefined,
 };
 
 /** Version of the form of {@link InjectionPlan}. */
@@ -118,7 +122,8 @@ export async function planInjection(
   options: InjectOptions = {},
 ): Promise<InjectionPlan> {
   const chosen = { ...INJECT_DEFAULTS, ...options };
-  const { init, seed, placement } = chosen;
+  const { seed, placement } = chosen;
+  const init = initOf(options);
   const block = resolveBlock(options.block ?? INJECT_DEFAULTS.block);
   const given = options.blockOptions ?? {};
   if (!Number.isSafeInteger(seed)) throw invalid('seed', seed, 'use a whole number');
@@ -143,6 +148,12 @@ export async function planInjection(
     leftOut: [...leftOut, ...dropped],
     present,
   };
+}
+
+function initOf({ init, weights }: InjectOptions): string {
+  if (weights === undefined) return init ?? INJECT_DEFAULTS.init;
+  if (init === undefined || init === LOADED) return LOADED;
+  throw invalid('init', init, 'weights are given: leave it out');
 }
 
 /** What is done at one site, and what it costs. */
@@ -171,7 +182,7 @@ export function resolveOptions(
   init: string,
 ): ResolvedOptions {
   const resolved = block.resolve(fillOptions(block, given), site, init);
-  checkInit(block, resolved, init);
+  if (init !== LOADED) checkInit(block, resolved, init);
   return resolved;
 }
 

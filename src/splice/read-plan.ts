@@ -26,7 +26,7 @@ const SIZE_LIMIT = 16 * 1024 * 1024;
 /**
  * Reads a plan that was saved as JSON, and perhaps edited since, for the model that it is to be applied to.
  *
- * It is untrusted input. Options are decided and costs counted anew. Throws `splice/invalid-plan` for what is no plan,
+ * It is untrusted input. `blocks` are blocks of your own that it may be for. Options are decided and costs counted anew. Throws `splice/invalid-plan` for what is no plan,
  * `splice/stale-plan` for one that does not fit the model, and `blocks/...` errors for options that the block refuses.
  *
  * @example
@@ -38,10 +38,10 @@ const SIZE_LIMIT = 16 * 1024 * 1024;
 export async function readPlan(
   model: OpenModel,
   text: string,
-  block?: BlockDefinition,
+  blocks: readonly BlockDefinition[] = [],
 ): Promise<InjectionPlan> {
   const plan = parsePlan(text);
-  const definition = block ?? resolveBlock(plan.block);
+  const definition = blocks.find(({ name }) => name === plan.block) ?? resolveBlock(plan.block);
   await checkPlan(model, plan, definition);
   const sites = plan.sites.map(({ site, options }) => planSite(model, site, definition, options, plan.init));
   return { ...plan, sites };

@@ -34,6 +34,8 @@ export interface RecordedSite {
   readonly names: Readonly<Record<string, string>>;
   /** Who reads the scaled value since; where it took over a graph output's name, who follows the tapped value instead. */
   readonly redirected: readonly RecordedUse[];
+  /** Digest of the weights that were loaded into the block; absent where seed and recipe give them. */
+  readonly weights?: string;
 }
 
 /** What one injection did: enough to undo it and to check it. */
@@ -140,6 +142,7 @@ const SITE: Shape<RecordedSite> = {
   tapped: isString,
   names: (value) => isMapOf(value, isString),
   redirected: (value) => isListOf(value, (use) => fits(use, USE)),
+  weights: (value) => value === undefined || isString(value),
 };
 
 const MAX_RANK = 8;

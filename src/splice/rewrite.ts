@@ -32,6 +32,7 @@ export async function rewrite(source: ByteSource, options: InjectOptions = {}): 
   const original = await openModel(source);
   const report = findSites(original.view, original.types);
   const plan = await planInjection(original, report, options);
-  const injection = await applyPlan(original, plan, resolveBlock(options.block ?? plan.block));
+  const block = resolveBlock(options.block ?? plan.block);
+  const injection = await applyPlan(original, plan, block, options.weights);
   return { ...injection, original, report, plan };
 }

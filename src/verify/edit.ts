@@ -16,6 +16,7 @@ import {
   readRecords,
   type Stripped,
   strip,
+  weightsDigest,
 } from '../splice/index.ts';
 import type { ByteSource } from '../wire/byte-source.ts';
 import { equalBytes } from '../wire/bytes.ts';
@@ -78,7 +79,7 @@ export async function checkEdit(
         level: 'unchecked',
         code: 'weights-changed',
         site: recorded.id,
-        message: `${recorded.id}: ${changed.join(', ')} are not what seed ${record.seed} and "${record.init}" give: trained, loaded or changed since`,
+        message: `${recorded.id}: ${changed.join(', ')} are not what ${recorded.weights === undefined ? `seed ${record.seed} and "${record.init}" give: trained, loaded or` : 'was loaded: trained or'} changed since`,
       });
     }
   }
@@ -174,6 +175,7 @@ async function changedWeights(
   block: BlockDefinition,
   folder: DataFolder | undefined,
 ): Promise<string[]> {
+  if (recorded.weights !== undefined) return changedSinceLoaded(after, recorded, block, folder);
   const changed: string[] = [];
   for (const weight of block.weights(recorded.site, recorded.options)) {
     const tensor = weightTensor(after.view, recorded.names[weight.name] ?? '');
@@ -186,6 +188,26 @@ async function changedWeights(
     if (!same) changed.push(weight.name);
   }
   return changed;
+}
+
+/** Weights that were loaded are told by their digest, all together. */
+async function changedSinceLoaded(
+  after: OpenModel,
+  recorded: RecordedSite,
+  block: BlockDefinition,
+  folder: DataFolder | undefined,
+): Promise<string[]> {
+  const specs = block.weights(recorded.site, recorded.options);
+  const found = new Map<string, Float64Array>();
+  for (const { name } of specs) {
+    const tensor = weightTensor(after.view, recorded.names[name] ?? '');
+    const numbers = tensor === undefined ? undefined : await readTensor(after.file, tensor, folder);
+    if (numbers !== undefined) found.set(name, numbers);
+  }
+  const digest = weightsDigest(specs, recorded.site.dataType, (local) => found.get(local));
+  return digest === recorded.weights
+    ? []
+    : specs.filter(({ role }) => role !== 'constant').map(({ name }) => name);
 }
 
 /** Offset of the first byte in which two sources differ, or nothing. */

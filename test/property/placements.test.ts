@@ -17,7 +17,7 @@ import { openBytes } from '../helpers/inject-taps.ts';
 const NETWORKS: Readonly<Record<string, () => { readonly model: Uint8Array }>> = {
   resnet18: () => resnet({ depth: 18 }),
   resnet50: () => resnet({ depth: 50 }),
-  'resnet50, channels last': () => resnet({ depth: 50, style: STYLES.tf2onnx }),
+  'resnet18, channels last': () => resnet({ depth: 18, style: STYLES.tf2onnxRaw }),
   'preactivation resnet50': () => preactivationResnet50(),
   mobilenetv2: () => mobilenetV2(),
 };
