@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { openModel, rewrite } from '../../src/splice/index.ts';
+import { findSites, PLACEMENTS } from '../../src/sites/index.ts';
+import { applyPlan, openModel, planInjection, rewrite } from '../../src/splice/index.ts';
 import { memorySource } from '../../src/wire/byte-source.ts';
+import { patchedBytes } from '../../src/wire/patch.ts';
 import { type CorpusModel, localModels, operatorModels, packagedModels } from '../helpers/corpus.ts';
 import { errorOf } from '../helpers/error-of.ts';
 import { injectAt, tappable } from '../helpers/inject.ts';
@@ -24,6 +26,23 @@ async function intoAnything({ path }: CorpusModel): Promise<number> {
   return edited.plan.sites.length;
 }
 
+/** Likewise at each placement, into every other site, or every third: the same bytes twice, and back. */
+async function intoPlacements({ path, name }: CorpusModel): Promise<void> {
+  const bytes = readFileSync(path);
+  const model = await openModel(memorySource(bytes));
+  const report = findSites(model.view, model.types);
+  for (const [index, placement] of PLACEMENTS.entries()) {
+    const step = 2 + ((name.length + index) % 2);
+    const include = report.sites.filter((_, at) => at % step === 0).map(({ id }) => id);
+    const options = { placement, include };
+    const plan = await planInjection(model, report, options);
+    const { patch } = await applyPlan(model, plan);
+    await expectRoundTrip(bytes, { original: model, plan, patch });
+    const again = await rewrite(memorySource(bytes), options);
+    expect(Buffer.compare(await patchedBytes(again.patch), await patchedBytes(patch))).toBe(0);
+  }
+}
+
 /** Likewise, or refused where the operators are too old for the block: below opset 7, Mul does not broadcast. */
 async function intoAnythingNew(model: CorpusModel): Promise<number> {
   const opened = await openModel(memorySource(readFileSync(model.path)));
@@ -42,6 +61,10 @@ describe.each([
   describe.skipIf(models.length === 0)('are injected and brought back', () => {
     it.each(models)('$name', async (model) => {
       await intoSites(model);
+    });
+
+    it.each(models)('$name, at every placement', async (model) => {
+      await intoPlacements(model);
     });
 
     it.each(models)('$name, at every value', async (model) => {
