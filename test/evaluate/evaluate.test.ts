@@ -70,6 +70,13 @@ describe('evaluate', () => {
     );
   });
 
+  it('counts a sample that both get wrong for neither', async () => {
+    const wrong = passThrough(3, () => [0, 0, 1]);
+    const data = datasetOf([floats(1, 5, 0, 0), floats(0, 5, 0, 0)]);
+    const report = await run({ a: passThrough(3), b: wrong }, data);
+    expect(report.comparisons[0]?.answers).toMatchObject({ agreeing: 0, gained: 0, lost: 1, change: -0.5 });
+  });
+
   it('compares without labels, and claims no accuracy', async () => {
     const data = datasetOf([floats(null, 5, 0, 0), floats(null, 0, 5, 0)]);
     const report = await run({ a: passThrough(3), b: passThrough(3, (row) => [...row].reverse()) }, data);
@@ -135,11 +142,13 @@ describe('evaluate', () => {
 
   it('fills up the batch of a model that is fixed to one', async () => {
     const fed: number[][] = [];
+    const given: number[][] = [];
     const fixed = passThrough(3, (row) => row, 4);
     const model: FakeModel = {
       ...fixed,
       run: (x) => {
         fed.push([...x.dims]);
+        given.push(Array.from(x.data as Float32Array));
         return fixed.run(x);
       },
     };
@@ -149,6 +158,7 @@ describe('evaluate', () => {
       [4, 3],
       [4, 3],
     ]);
+    expect(given[1]?.slice(6)).toEqual([0, 0, 0, 0, 0, 0]);
     expect(report.models[0]?.accuracy?.top1).toMatchObject({ correct: 4, total: 6 });
     expect(report.comparisons[0]?.distance).toMatchObject({ elements: 18, equal: 18 });
     expect((await errorOf(run({ a: model }, data, { batch: 3 }))).code).toBe('evaluate/invalid-option');

@@ -123,6 +123,11 @@ describe('preparing', () => {
     const grey = fed(COLOURS, ['N', 1, 1, 2], { preset: 'none' });
     // Pillow's L of (255, 51, 0) and (10, 20, 30).
     expect(grey).toEqual([106, 18]);
+    const green: SampleContent = {
+      array: { dataType: 'float64', dims: [1, 2, 3], data: Float64Array.of(0, 1, 0, 0, 0, 1) },
+      layout: 'hwc',
+    };
+    expect(fed(green, ['N', 1, 1, 2], { preset: 'none' })).toEqual([0.587, 0.114]);
     expect(fed(GREY, ['N', 3, 1, 2], { preset: 'none' })).toEqual([0, 255, 0, 255, 0, 255]);
   });
 

@@ -53,6 +53,8 @@ describe('cross-entropy', () => {
     const entropy = new CrossEntropy();
     entropy.add(Float32Array.of(0.9, 0.8), 0, 2, 0);
     expect([entropy.kind, entropy.mean]).toEqual(['scores', null]);
+    entropy.add(Float32Array.of(0.5, 0.5), 0, 2, 0);
+    expect(entropy.kind).toBe('scores');
     expect(new CrossEntropy().mean).toBe(null);
   });
 
