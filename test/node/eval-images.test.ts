@@ -168,6 +168,9 @@ describe('a folder of images', () => {
     await paint('cat/1.png', '#040000');
     await paint('Ant/x.png', '#050000');
     put('cat/.DS_Store', 'x');
+    // What macOS and others leave behind is neither a class nor an image.
+    put('cat/._1.png', 'x');
+    put('.cache/a.png', 'x');
     put('cat/notes.txt', 'x');
     const { dataset, samples, faults } = await all(folder.at('.'));
     expect(dataset).toMatchObject({ format: 'images', size: 4, classNames: ['Ant', 'cat', 'dog'] });
@@ -259,6 +262,7 @@ describe('a list', () => {
     ['CSV with a header', 'id,label,path\n1,0,a.png\n2,1,"b, c.png"\n'],
     ['CSV without one', 'a.png,0\n"b, c.png",1\n'],
     ['CSV with a mark and Windows lines', '\uFEFFpath,label\r\na.png,0\r\n"b, c.png",1\r\n\r\n'],
+    ['a mark and no header', '\uFEFFa.png,0\n"b, c.png",1\n'],
     ['semicolons', 'path;class\na.png;0\nb, c.png;1\n'],
     ['tabs', 'a.png\t0\nb, c.png\t1\n'],
     ['blanks', 'a.png 0\nb, c.png 1\n'.replace('b, c', 'd e')],
