@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { resnet } from '../../fixtures/networks/resnet.ts';
+import { BLOCKS } from '../../src/blocks/registry.ts';
 import { countParameters } from '../../src/graph/parameters.ts';
 import { findSites } from '../../src/sites/find-sites.ts';
 import { PLACEMENTS } from '../../src/sites/placements.ts';
@@ -115,6 +116,21 @@ describe('placements', () => {
     const second = await planInjection(first.model, found, { placement });
     expect(second.sites).toEqual([]);
     expect(second.present.map(({ id }) => id)).toEqual(report.sites.map(({ id }) => id));
+  });
+
+  it.each(BLOCKS.map(({ name }) => name))('hold a block %s, beside which none is put', async (block) => {
+    const basic = await openBytes(resnet({ depth: 18 }).model);
+    const sites = findSites(basic.view, basic.types);
+    for (const placement of ['standard', 'pre', 'post', 'identity'] as const) {
+      const first = await applyPlan(
+        basic,
+        await planInjection(basic, sites, { block, placement, init: 'he' }),
+      );
+      const found = findSites(first.model.view, first.model.types);
+      const second = await planInjection(first.model, found, { block, placement, init: 'he' });
+      expect(second.sites).toEqual([]);
+      expect(second.present).toHaveLength(8);
+    }
   });
 
   it('are filled up where some of them hold a block', async () => {
