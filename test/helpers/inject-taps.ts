@@ -1,3 +1,4 @@
+import type { Site } from '../../src/sites/site.ts';
 import { applyPlan, type Injection } from '../../src/splice/apply.ts';
 import { type OpenModel, openModel } from '../../src/splice/model.ts';
 import {
@@ -28,6 +29,17 @@ export async function injectTaps(
 ): Promise<Injected> {
   const original = model instanceof Uint8Array ? await openBytes(model) : model;
   const sites = taps.map((tap) => handSite(original, tap));
+  const plan = await planHere(original, sites, options);
+  const injection = await applyPlan(original, plan);
+  return { original, plan, injection, bytes: await patchedBytes(injection.patch) };
+}
+
+/** Plans blocks at just these sites: the tool's own plan leaves places alone that hold a block already. */
+export async function planHere(
+  original: OpenModel,
+  sites: readonly Site[],
+  options: InjectOptions,
+): Promise<InjectionPlan> {
   const found = await planInjection(original, handReport(sites), options);
   // A plan of the search leaves places alone that hold a block; what a test says is done.
   const held = found.leftOut.filter(({ reason }) => reason === 'already-there').map(({ id }) => id);
@@ -35,9 +47,7 @@ export async function injectTaps(
   const more = sites
     .filter(({ id }) => held.includes(id))
     .map((site) => planSite(original, site, block, options.blockOptions ?? {}, found.init));
-  const plan = { ...found, sites: [...found.sites, ...more] };
-  const injection = await applyPlan(original, plan);
-  return { original, plan, injection, bytes: await patchedBytes(injection.patch) };
+  return { ...found, sites: [...found.sites, ...more] };
 }
 
 /** Opens a model in memory. */

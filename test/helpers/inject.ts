@@ -3,9 +3,10 @@ import { DataType } from '../../src/onnx/data-type.ts';
 import type { Site } from '../../src/sites/site.ts';
 import { applyPlan } from '../../src/splice/apply.ts';
 import { type OpenModel, openModel } from '../../src/splice/model.ts';
-import { type InjectionPlan, type InjectOptions, planInjection } from '../../src/splice/plan.ts';
+import type { InjectionPlan, InjectOptions } from '../../src/splice/plan.ts';
 import type { ByteSource } from '../../src/wire/byte-source.ts';
 import type { BytePatch } from '../../src/wire/patch.ts';
+import { planHere } from './inject-taps.ts';
 
 /** What was injected where a test said, and not where the search for sites would have. */
 export interface InjectedAt {
@@ -42,7 +43,7 @@ export async function injectAt(
 ): Promise<InjectedAt> {
   const original = await openModel(source);
   const sites = choose(original).map((value, index) => siteAt(original, value, `0_${index + 1}`));
-  const plan = await planInjection(original, { sites, rejections: [], existing: [] }, options);
+  const plan = await planHere(original, sites, options);
   const { patch } = await applyPlan(original, plan);
   return { original, plan, patch };
 }
