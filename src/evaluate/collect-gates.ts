@@ -23,6 +23,13 @@ export interface GatesModel {
 /** A gate that moves less than this, in parts of its range, is constant: float32 rounding moves it by 1e-7. */
 const CONSTANT = 1e-3;
 
+/**
+ * Means by class that a site's report holds: a thousand classes of two thousand channels would make reports of hundreds of
+ * megabytes.
+ */
+const CLASS_NUMBERS = 2 ** 16;
+const CLASSES_SHOWN = 16;
+
 /** How gates are collected: as models are evaluated, without the parts about outputs. */
 export type CollectOptions = Omit<EvaluateOptions, 'output'>;
 
@@ -160,10 +167,14 @@ function siteReport(
   labelOffset: number,
 ): GateSiteReport {
   const { id, block, channels, bounds, parameters, macs } = site;
-  const [low, high] = bounds;
-  const range = high - low;
   const { byClass, mean, min, max, ...rest } = summary;
+  const range =
+    bounds === null ? Math.max(1, ...max.map(Math.abs), ...min.map(Math.abs)) : bounds[1] - bounds[0];
   const moves = max.map((value, channel) => value - (min[channel] ?? 0) > CONSTANT * range);
+  const shown = [...byClass]
+    .sort(([a, one], [b, other]) => other.samples - one.samples || a - b)
+    .slice(0, Math.max(CLASSES_SHOWN, Math.floor(CLASS_NUMBERS / channels)))
+    .sort(([a], [b]) => a - b);
   const overall = mean.reduce((sum, value) => sum + value, 0) / channels;
   const isOne = Math.max(...max) - Math.min(...min) <= CONSTANT * range;
   const constantChannels = moves.filter((does) => !does).length;
@@ -177,17 +188,20 @@ function siteReport(
     mean,
     min,
     max,
-    deadChannels: max.flatMap((value, channel) => (value <= low + 0.01 * range ? [channel] : [])),
+    deadChannels: max.flatMap((value, channel) =>
+      Math.max(value, -(min[channel] ?? 0)) <= 0.01 * range ? [channel] : [],
+    ),
     constantChannels,
     isConstant: constantChannels === channels,
     constant: isOne ? overall : null,
     parameters,
     macs,
-    byClass: [...byClass].map(([index, own]) => ({
+    byClass: shown.map(([index, own]) => ({
       index,
       name: dataset.classNames?.[index - labelOffset] ?? null,
       ...own,
     })),
+    classesLeftOut: byClass.size - shown.length,
   };
 }
 

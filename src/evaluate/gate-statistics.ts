@@ -26,7 +26,7 @@ export interface GateSummary extends GateMoments {
    * variance or labels.
    */
   readonly classDependence: number | null;
-  /** Shares of all gate values within 1% of the lower and of the upper bound. */
+  /** Shares of all gate values within 1% of the lower and of the upper bound; 0 without bounds. */
   readonly saturation: { readonly low: number; readonly high: number };
 }
 
@@ -45,11 +45,13 @@ export class GateStatistics {
   #saturatedLow = 0;
   #saturatedHigh = 0;
 
-  /** For gates between two bounds. */
-  constructor(channels: number, [low, high]: readonly [number, number]) {
+  /** For gates between two bounds, or without. */
+  constructor(channels: number, bounds: readonly [number, number] | null) {
+    const [low, high] = bounds ?? [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY];
     this.#channels = channels;
-    this.#low = low + SATURATED * (high - low);
-    this.#high = high - SATURATED * (high - low);
+    const margin = bounds === null ? 0 : SATURATED * (high - low);
+    this.#low = low + margin;
+    this.#high = high - margin;
     this.#all = moments(channels);
     this.#min = new Float64Array(channels).fill(Number.POSITIVE_INFINITY);
     this.#max = new Float64Array(channels).fill(Number.NEGATIVE_INFINITY);

@@ -15,8 +15,8 @@ export interface GateSiteReport extends GateMoments {
   readonly id: string;
   readonly block: string;
   readonly channels: number;
-  /** The least and the most that a gate can be. */
-  readonly bounds: readonly [low: number, high: number];
+  /** The least and the most that a gate can be; null where its block does not say. */
+  readonly bounds: readonly [low: number, high: number] | null;
   /** Mean of all channels and samples. */
   readonly overall: number;
   /** Least and most of each channel. */
@@ -26,7 +26,7 @@ export interface GateSiteReport extends GateMoments {
   readonly classDependence: number | null;
   /** Shares of gate values within 1% of the bounds. */
   readonly saturation: { readonly low: number; readonly high: number };
-  /** Channels that are shut for every sample, by index. */
+  /** Channels that are shut for every sample, by index: their gates are 0, or near it against the bounds. */
   readonly deadChannels: readonly number[];
   /** Channels whose gate is the same for every sample. */
   readonly constantChannels: number;
@@ -36,7 +36,9 @@ export interface GateSiteReport extends GateMoments {
   readonly constant: number | null;
   readonly parameters: number;
   readonly macs: number | null;
+  /** The classes with the most samples, as many as a report can hold. */
   readonly byClass: readonly ClassGates[];
+  readonly classesLeftOut: number;
 }
 
 /** Blocks that could be taken out, and what that would save. */

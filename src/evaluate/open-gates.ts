@@ -2,7 +2,7 @@ import type { BlockDefinition } from '../blocks/block.ts';
 import { blockNamed } from '../blocks/registry.ts';
 import { SeInjectError } from '../errors.ts';
 import { encodeGraphOutput } from '../onnx/encode.ts';
-import { findRecordedBlock, type OpenModel, readRecords } from '../splice/index.ts';
+import { findRecordedBlock, type OpenModel, type RecordedSite, readRecords } from '../splice/index.ts';
 import { concatBytes } from '../wire/bytes.ts';
 import { type BytePatch, patchBytes } from '../wire/patch.ts';
 
@@ -13,8 +13,8 @@ export interface GateSite {
   /** Name of the gate's value in the model. */
   readonly value: string;
   readonly channels: number;
-  /** The least and the most that the gate can be. */
-  readonly bounds: readonly [low: number, high: number];
+  /** The least and the most that the gate can be; null where its block does not say. */
+  readonly bounds: readonly [low: number, high: number] | null;
   readonly parameters: number;
   /** Multiply-accumulates for a sample; null where sizes are open. */
   readonly macs: number | null;
@@ -28,6 +28,19 @@ export interface OpenGates {
   readonly sites: readonly GateSite[];
   /** Blocks that are not what the record says, and why. */
   readonly findings: readonly string[];
+}
+
+/** Bounds of the gates by their option; those of blocks without one are their own business. */
+const BOUNDS: ReadonlyMap<string, readonly [low: number, high: number]> = new Map([
+  ['sigmoid', [0, 1]],
+  ['hardsigmoid', [0, 1]],
+  ['2*sigmoid', [0, 2]],
+  ['2*hardsigmoid', [0, 2]],
+]);
+
+/** Whether a block multiplies something with its gate: some add theirs. */
+function multiplies(block: BlockDefinition, { site, options }: RecordedSite): boolean {
+  return block.build(site, options).some(({ opType, inputs }) => opType === 'Mul' && inputs.includes('gate'));
 }
 
 /**
@@ -58,7 +71,9 @@ export function openGates(model: OpenModel, blocks: readonly BlockDefinition[] =
     for (const recorded of record.sites) {
       const found = findRecordedBlock(view, recorded, block);
       const value = recorded.names['gate'];
-      const [problem = value === undefined ? 'its block has no gate' : undefined] = found.findings;
+      const isGate = value !== undefined && multiplies(block, recorded);
+      const [problem = isGate ? undefined : 'its block has no gate that the features are multiplied by'] =
+        found.findings;
       if (problem !== undefined || value === undefined) {
         findings.push(`${recorded.id}: ${problem ?? ''}`);
         continue;
@@ -69,7 +84,7 @@ export function openGates(model: OpenModel, blocks: readonly BlockDefinition[] =
         block: record.block,
         value,
         channels: recorded.site.channels,
-        bounds: String(recorded.options['gate']).startsWith('2*') ? [0, 2] : [0, 1],
+        bounds: BOUNDS.get(String(recorded.options['gate'])) ?? null,
         parameters,
         macs,
         isLast: index === records.length - 1,

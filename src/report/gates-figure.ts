@@ -78,7 +78,7 @@ function seriesOf(site: GateSiteReport, classes: readonly number[]): readonly Se
 function panel(site: GateSiteReport, series: readonly Series[]): string {
   const { width, height, left, right, top, bottom } = PANEL;
   const x = scaleLinear([0, Math.max(1, site.channels - 1)], [left, width - right]);
-  const y = scaleLinear([...site.bounds], [height - bottom, top]);
+  const y = scaleLinear(domainOf(site), [height - bottom, top]);
   const path = line<number>(
     (_, channel) => round(x(channel)),
     (value) => round(y(value)),
@@ -108,6 +108,11 @@ function panel(site: GateSiteReport, series: readonly Series[]): string {
     `<text transform="translate(12,${(top + height - bottom) / 2}) rotate(-90)" text-anchor="middle">gate</text>`,
     ...lines,
   ].join('\n');
+}
+
+/** The gate's bounds, or where it has none what it was, 0 and 1 included. */
+function domainOf({ bounds, min, max }: GateSiteReport): readonly [number, number] {
+  return bounds ?? [Math.min(0, ...min), Math.max(1, ...max)];
 }
 
 function legend(series: readonly Series[]): string {

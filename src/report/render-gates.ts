@@ -55,6 +55,7 @@ export function renderGates(report: GatesReport, paint: Paint): string[] {
 }
 
 function conclusion({ sites, proposal, path }: GatesReport, paint: Paint): string[] {
+  if (sites.length === 0) return [paint('bad', 'No gate could be read: only channel gates can be shown.')];
   if (proposal === null)
     return [paint('good', 'Every block answers to its input: none is a candidate to take out.')];
   if (proposal.isExact && proposal.sites.length === sites.length) {

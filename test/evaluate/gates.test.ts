@@ -162,6 +162,47 @@ describe('collectGates', () => {
     expect(report.findings).toEqual([expect.stringMatching(/^4_1: its gate has the shape \[3, 2, 3, 3\]/)]);
     expect(renderGates(report, plainPaint).join('\n')).toMatch(/^Every block answers to its input/m);
     expect((await errorOf(collect([]))).code).toBe('evaluate/unsupported-model');
+    const maps = await collect([site('4_1', 'map')]);
+    expect(renderGates(maps, plainPaint).join('\n')).toMatch(
+      /^No gate could be read: only channel gates can be shown\.$/m,
+    );
+  });
+
+  it('lists as many classes as a report can hold', async () => {
+    const channels = 8192;
+    const model: FakeModel = {
+      ...GATES,
+      run: (x) => ({
+        wide: {
+          dataType: 'float32',
+          dims: [x.dims[0] ?? 0, channels],
+          data: new Float32Array(channels * (x.dims[0] ?? 0)),
+        },
+      }),
+    };
+    const data = datasetOf([
+      ...Array.from({ length: 20 }, (_, label) => floats(label, 0, 0)),
+      floats(19, 0, 0),
+    ]);
+    const wide = { ...site('5_1', 'wide'), channels };
+    const report = await collectGates(
+      fakeRuntime({ m: model }),
+      { path: 'm', source: { path: 'm' }, sites: [wide], findings: [] },
+      data,
+    );
+    const indices = report.sites[0]?.byClass.map(({ index }) => index);
+    expect(indices).toEqual([...Array.from({ length: 15 }, (_, i) => i), 19]);
+    expect(report.sites[0]?.classesLeftOut).toBe(4);
+  });
+
+  it('knows no saturation of gates without bounds, and draws what they were', async () => {
+    const report = await collect([{ ...site('2_1', 'moving'), bounds: null }]);
+    expect(report.sites[0]).toMatchObject({
+      bounds: null,
+      saturation: { low: 0, high: 0 },
+      isConstant: false,
+    });
+    expect(gatesFigure(report)).toContain('d="M44,125.4L348,40.6"');
   });
 
   it('stops where it is told to, after so many samples', async () => {
@@ -192,6 +233,25 @@ describe('collectGates', () => {
 });
 
 describe('openGates', () => {
+  it.each([
+    ['se', [0, 1]],
+    ['eca', [0, 1]],
+    ['cbam', [0, 1]],
+    ['gct', null],
+  ] as const)('finds the channel gates of %s, and their bounds', async (block, bounds) => {
+    const model = await injectBytes(readFileSync(MNIST_NET), { block, init: 'kaiming-uniform' });
+    const { sites, findings } = openGates(await openModel(memorySource(model)));
+    expect(findings).toEqual([]);
+    expect(sites.map((one) => one.bounds)).toEqual([bounds, bounds, bounds]);
+  });
+
+  it('does not take for a gate what is added', async () => {
+    const model = await injectBytes(readFileSync(MNIST_NET), { block: 'gc' });
+    const { sites, findings } = openGates(await openModel(memorySource(model)));
+    expect([sites, findings.length]).toEqual([[], 3]);
+    expect(findings[0]).toBe('0_1: its block has no gate that the features are multiplied by');
+  });
+
   it('reads the gates out and changes nothing else', async () => {
     const injected = await injectBytes(readFileSync(MNIST_NET), { init: 'kaiming-uniform', seed: 3 });
     const { patch, sites, findings } = openGates(await openModel(memorySource(injected)));
