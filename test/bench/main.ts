@@ -79,12 +79,13 @@ async function linearity(): Promise<void> {
       view: await timed(() => viewGraph(model)),
       infer: await timed(() => inferTypes(viewGraph(model))),
       sites: await timed(() => findSites(viewGraph(model), types)),
-      all: await timed(() => rewrite(source)),
+      // A record holds about ten thousand sites, and this graph has a site for every five nodes.
+      ...(nodes > 50_000 ? {} : { all: await timed(() => rewrite(source)) }),
     };
     const figures = Object.entries(steps).map(
       ([name, { ms }]) => `${name} ${((1000 * ms) / nodes).toFixed(1)}`,
     );
-    console.log(`  ${nodes}: ${figures.join(', ')} (all: ${show(steps.all.ms)})`);
+    console.log(`  ${nodes}: ${figures.join(', ')}`);
   }
 }
 
