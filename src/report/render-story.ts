@@ -1,3 +1,4 @@
+import { isNeutralInit } from '../blocks/initializers.ts';
 import { escapeControls } from '../onnx/format-name.ts';
 import { formatBytes, formatDuration } from './format.ts';
 import {
@@ -100,12 +101,11 @@ function nextLines(report: Report): string[] {
   if (report.outcome !== 'injected') return [];
   const block = report.sites.find((site) => site.injected)?.block ?? '';
   const init = String(report.options['init']);
-  const state =
-    init === 'neutral'
-      ? 'Its gates start at exactly 1: the model computes what it did until they are trained.'
-      : init === 'loaded'
-        ? 'Its new weights are those that were given.'
-        : `Its new weights are random (${init}): the model computes something else until they are trained.`;
+  const state = isNeutralInit(init)
+    ? 'Its gates start at exactly 1: the model computes what it did until they are trained.'
+    : init === 'loaded'
+      ? 'Its new weights are those that were given.'
+      : `Its new weights are random (${init}): the model computes something else until they are trained.`;
   if (init === 'loaded') return [state];
   return [
     state,

@@ -27,7 +27,11 @@ describe('usage', () => {
     ['no input of a command', ['sites'], /missing required argument/],
     ['an unknown option', ['x.onnx', '--frce'], /unknown option '--frce'\n\(Did you mean --force\?\)/],
     ['an option without its value', ['x.onnx', '-o'], /argument missing/],
-    ['a choice that there is not', ['x.onnx', '--gate', 'softmax'], /Allowed choices are 2\*sigmoid, sigmoid/],
+    [
+      'a choice that there is not',
+      ['x.onnx', '--gate', 'softmax'],
+      /Allowed choices are 2\*sigmoid, sigmoid/,
+    ],
     ['a block that there is not', ['x.onnx', '--block', 'sae'], /unknown block "sae": use one of se, ese/],
     ['an unknown verification', ['x.onnx', '--verify', 'maybe'], /Allowed choices are auto, off, require/],
     [
