@@ -63,6 +63,17 @@ export interface VerifyRequest {
 }
 
 const api = {
+  /** Injects into a model and gives SHA-256 of the result, in hex. */
+  async injectDigest(
+    model: ServedModel,
+    options: { block: string; init: string; seed: number },
+  ): Promise<string> {
+    const blob = new Blob([(await fetchBytes(model.url)).slice()]);
+    const { patch } = await rewrite(blobSource(blob), options);
+    const digest = await crypto.subtle.digest('SHA-256', (await patchedBytes(patch)).slice());
+    return [...new Uint8Array(digest)].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+  },
+
   async hasAdapter(): Promise<boolean> {
     return (await navigator.gpu?.requestAdapter()) != null;
   },
