@@ -33,12 +33,13 @@ const PROVIDER =
   // "Failed to get a WebGPU adapter: No supported adapters" (no driver), "... WebGPU device"
   /no available backend found|Failed to load (shared )?library|Failed to get a WebGPU (adapter|device)|executionProviders\[\d+\] is unsupported|CUDA failure/i;
 
-/** Errors of a run that mean that the device lacks something: "Program Relu requires f16 but the device does not support it". */
+/** The device lacks something, found out by a run or by what a session computes ahead: "Program Relu requires f16 but the device does not support it". */
 const DEVICE_LACKS = /requires f16 but the device does not support it/;
 
 /** The error of a session that could not be created, told apart by whose fault it is. */
 export function sessionError(cause: unknown, provider: string, model: string): SeInjectError {
   const text = messageOf(cause);
+  if (DEVICE_LACKS.test(text)) return lacksFloat16(text, provider, cause);
   if (PROVIDER.test(text)) {
     return new SeInjectError(
       'verify/provider-unavailable',
@@ -57,17 +58,19 @@ export function sessionError(cause: unknown, provider: string, model: string): S
 /** The error of a run that failed. */
 export function runError(cause: unknown, provider: string): SeInjectError {
   const text = messageOf(cause);
-  if (DEVICE_LACKS.test(text)) {
-    return new SeInjectError(
-      'verify/provider-unavailable',
-      `the device of provider "${provider}" lacks float16 (${text}): use another provider for this model`,
-      { details: { provider, lacks: 'float16' }, cause },
-    );
-  }
+  if (DEVICE_LACKS.test(text)) return lacksFloat16(text, provider, cause);
   return new SeInjectError(
     'verify/run-failed',
     `onnxruntime could not run the model on "${provider}" (${text}): check the inputs and their shapes`,
     { details: { provider }, cause },
+  );
+}
+
+function lacksFloat16(text: string, provider: string, cause: unknown): SeInjectError {
+  return new SeInjectError(
+    'verify/provider-unavailable',
+    `the device of provider "${provider}" lacks float16 (${text}): use another provider for this model`,
+    { details: { provider, lacks: 'float16' }, cause },
   );
 }
 

@@ -22,6 +22,15 @@ describe('sessionError', () => {
     expect(error.cause).toBe(cause);
   });
 
+  it('blames the device for float16 that it lacks when a session computes ahead', () => {
+    const text =
+      'shader_helper.cc:416 GenerateSourceCode Program Transpose requires f16 but the device does not support it.';
+    expect(sessionError(new Error(text), 'webgpu', 'the model')).toMatchObject({
+      code: 'verify/provider-unavailable',
+      details: { provider: 'webgpu', lacks: 'float16' },
+    });
+  });
+
   it('takes what is no error too', () => {
     expect(sessionError('oops', 'cpu', 'the model').message).toContain('(oops)');
   });
