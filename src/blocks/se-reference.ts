@@ -20,7 +20,6 @@ export function seReference(
   const squeeze = squeezed(x, kind);
   const { hidden, expanded } = excited(squeeze, weights, site, options);
   const gate = apply(expanded, GATE_CURVES[String(options['gate'])] ?? IDENTITY);
-  const scaled = multiply(x, gate);
-  // Hidden units that are dead are told for channels, not for positions.
-  return toResult(site, kind === 'none' ? { gate, scaled } : { squeeze, hidden, gate, scaled });
+  // Without a squeeze there is a gate for every position, and no channel of which a hidden unit could be dead.
+  return toResult(site, kind === 'none' ? { gate, scaled: multiply(x, gate) } : { squeeze, hidden, gate });
 }

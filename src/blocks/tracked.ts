@@ -191,17 +191,22 @@ export function toResult(
     readonly squeeze?: Tracked;
     readonly hidden?: Tracked;
     readonly gate: Tracked;
-    readonly scaled: Tracked;
+    /** Left out where it is the features times one gate a channel, which need not be written down. */
+    readonly scaled?: Tracked;
   },
 ): ReferenceResult & { readonly gateBound: Float64Array } {
   const { squeeze, hidden, gate, scaled } = values;
   const none = new Float64Array(0);
-  const last = stored(scaled, scaled.data, site);
-  return {
+  const result = {
     squeeze: squeeze?.data ?? none,
     hidden: hidden?.data ?? none,
     gate: stored(gate, gate.data, site),
     gateBound: stored(gate, gate.bound, site),
+  };
+  if (scaled === undefined) return result;
+  const last = stored(scaled, scaled.data, site);
+  return {
+    ...result,
     scaled: last,
     // The last rounding may be a double one, where a type of 16 bits is computed in float32.
     scaledBound: stored(scaled, scaled.bound, site).map((error, at) => error + Math.abs(last[at] ?? 0)),

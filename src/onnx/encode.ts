@@ -134,7 +134,8 @@ function valueName(name: string): Uint8Array {
 function tensorContent(tensor: NewTensor): Uint8Array[] {
   const { name, dims, dataType } = tensor;
   const head = onnx.TensorProto.encode({ name, dims: [...dims], dataType }).finish();
-  return [head, field(FIELD.tensor.rawData, [encodeNumbers(tensor.numbers, dataType)])];
+  // Header and content apart: joined here, the weights would be copied once more.
+  return [head, ...fieldParts(FIELD.tensor.rawData, [encodeNumbers(tensor.numbers, dataType)])];
 }
 
 function encodeAttribute(name: string, value: AttributeValue): InstanceType<typeof onnx.AttributeProto> {
@@ -146,8 +147,12 @@ function encodeAttribute(name: string, value: AttributeValue): InstanceType<type
 }
 
 function field(number: number, content: readonly Uint8Array[]): Uint8Array {
+  return concatBytes(fieldParts(number, content));
+}
+
+function fieldParts(number: number, content: readonly Uint8Array[]): readonly Uint8Array[] {
   const length = content.reduce((sum, part) => sum + part.length, 0);
-  return concatBytes([encodeVarint(tag(number)), encodeVarint(length), ...content]);
+  return [encodeVarint(tag(number)), encodeVarint(length), ...content];
 }
 
 /** The tag of a length-delimited field. */

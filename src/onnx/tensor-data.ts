@@ -75,8 +75,12 @@ export function decodeNumbers(
 function fromRaw(content: Uint8Array, dataType: DataTypeNumber, count: number): Float64Array | undefined {
   const bits = dataTypeBits(dataType) ?? 0;
   if (content.length !== Math.ceil((count * bits) / 8)) return undefined;
+  // Weights are mostly these, and there are millions; a copy, since the content may begin at any byte.
+  if (dataType === DataType.FLOAT) return new Float64Array(new Float32Array(Uint8Array.from(content).buffer));
   const view = new DataView(content.buffer, content.byteOffset, content.length);
-  return Float64Array.from({ length: count }, (_, index) => element(view, dataType, bits, index));
+  const numbers = new Float64Array(count);
+  for (let index = 0; index < count; index += 1) numbers[index] = element(view, dataType, bits, index);
+  return numbers;
 }
 
 function element(view: DataView, dataType: DataTypeNumber, bits: number, index: number): number {

@@ -160,8 +160,12 @@ export function buildReport(parts: ReportParts): Report {
       output === undefined
         ? null
         : {
-            ...describeModel(output.path, output.model, output.bytes),
-            macs: sumOrNull([before.macs, ...plan.sites.map(({ addedMacs }) => addedMacs)]),
+            ...describeModel(
+              output.path,
+              output.model,
+              output.bytes,
+              sumOrNull([before.macs, ...plan.sites.map(({ addedMacs }) => addedMacs)]),
+            ),
             dataFiles: output.dataFiles,
           },
     options: parts.options,
@@ -198,8 +202,14 @@ export function outcomeOf({ sites, existing }: SiteReport, plan: InjectionPlan, 
 }
 
 /** A model in figures. */
-export function describeModel(path: string, model: OpenModel, bytes: number): ModelReport {
-  const { file, view, types } = model;
+export function describeModel(
+  path: string,
+  model: OpenModel,
+  bytes: number,
+  // Counted only where it is not given: it takes the types of all values.
+  macs: number | null = countMacs(model.view, model.types),
+): ModelReport {
+  const { file, view } = model;
   return {
     path,
     bytes,
@@ -209,7 +219,7 @@ export function describeModel(path: string, model: OpenModel, bytes: number): Mo
     nodes: file.graph.node.length,
     initializers: file.graph.initializer.length,
     parameters: countParameters(view),
-    macs: countMacs(view, types),
+    macs,
   };
 }
 

@@ -21,6 +21,11 @@ export function floatFormat(dataType: string): FloatFormat | undefined {
   return FORMATS[dataType];
 }
 
+/** A tensor's numbers as they are where JavaScript can read them so, else in float64; nothing for strings. */
+export function toNumbers(tensor: RuntimeTensor): ArrayLike<number> | undefined {
+  return tensor.dataType === 'float32' ? tensor.data : toFloat64(tensor);
+}
+
 /** A tensor's numbers in float64, or nothing for strings. */
 export function toFloat64(tensor: RuntimeTensor): Float64Array | undefined {
   switch (tensor.dataType) {
@@ -34,6 +39,6 @@ export function toFloat64(tensor: RuntimeTensor): Float64Array | undefined {
     case 'uint64':
       return Float64Array.from(tensor.data as ArrayLike<bigint>, Number);
     default:
-      return Float64Array.from(tensor.data);
+      return new Float64Array(tensor.data);
   }
 }

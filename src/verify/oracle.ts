@@ -1,6 +1,6 @@
 import type { BlockDefinition, Features } from '../blocks/block.ts';
 import type { RecordedSite } from '../splice/index.ts';
-import { type FloatFormat, floatFormat, toFloat64 } from './numbers.ts';
+import { type FloatFormat, floatFormat, toFloat64, toNumbers } from './numbers.ts';
 import type { RuntimeTensor } from './runtime.ts';
 import type { BlockWeights } from './weights.ts';
 
@@ -50,7 +50,7 @@ export function checkBlock(
 ): OracleResult | undefined {
   const data = toFloat64(run.tapped);
   const gate = toFloat64(run.gate);
-  const scaled = toFloat64(run.scaled);
+  const scaled = toNumbers(run.scaled);
   const own = floatFormat(run.tapped.dataType);
   if (block.reference === undefined || data === undefined || gate === undefined || scaled === undefined)
     return undefined;
@@ -112,7 +112,7 @@ function compareGate(
 
 function compareScaled(
   features: Float64Array,
-  scaled: Float64Array,
+  scaled: ArrayLike<number>,
   expected: Float64Array,
   gateBound: Float64Array,
   { site }: RecordedSite,
@@ -121,21 +121,21 @@ function compareScaled(
 ): number {
   if (scaled.length !== features.length) return Number.POSITIVE_INFINITY;
   // Elements behind the channel axis share a gate; a gate of the features' own size has one for each.
-  const inner = dims.slice(site.channelAxis + 1).reduce((product, dim) => product * dim, 1);
-  const perSample = features.length / Math.max(1, dims[0] ?? 1);
   const own = expected.length === features.length;
+  const inner = own ? 1 : dims.slice(site.channelAxis + 1).reduce((product, dim) => product * dim, 1);
+  const perSample = features.length / Math.max(1, dims[0] ?? 1);
   let worst = 0;
-  for (let index = 0; index < features.length; index += 1) {
-    const sample = Math.floor(index / perSample);
-    const channel = Math.floor(index / inner) % site.channels;
-    const at = own ? index : sample * site.channels + channel;
-    const x = features[index] ?? 0;
+  for (let first = 0; first < features.length; first += inner) {
+    const at = own
+      ? first
+      : Math.floor(first / perSample) * site.channels + ((first / inner) % site.channels);
     const gate = expected[at] ?? Number.NaN;
-    const error = distance(scaled[index] ?? Number.NaN, x * gate);
-    if (error === 0) continue;
-    const magnitude = Math.abs(x);
-    const bound = magnitude * ((gateBound[at] ?? 0) + 2 * Math.abs(gate)) * unitRoundoff + minNormal;
-    worst = worse(worst, error / bound);
+    const relative = ((gateBound[at] ?? 0) + 2 * Math.abs(gate)) * unitRoundoff;
+    for (let index = first; index < first + inner; index += 1) {
+      const x = features[index] ?? 0;
+      const error = distance(scaled[index] ?? Number.NaN, x * gate);
+      if (error !== 0) worst = worse(worst, error / (Math.abs(x) * relative + minNormal));
+    }
   }
   return worst;
 }
@@ -143,7 +143,7 @@ function compareScaled(
 /** The scaled value against a reference of its own, for blocks that do more than multiply by one gate. */
 function compareOwn(
   features: Float64Array,
-  scaled: Float64Array,
+  scaled: ArrayLike<number>,
   expected: Float64Array,
   given: Float64Array | undefined,
   gateBound: Float64Array,

@@ -83,7 +83,7 @@ export function weightFeed(
 }
 
 function roundTo(numbers: Float64Array, dataType: DataTypeNumber): Float64Array {
-  if (dataType === DataType.FLOAT) return Float64Array.from(numbers, Math.fround);
+  if (dataType === DataType.FLOAT) return new Float64Array(new Float32Array(numbers));
   if (dataType !== DataType.FLOAT16) return numbers;
   const bytes = encodeNumbers(numbers, dataType);
   return Float64Array.from(new Uint16Array(bytes.buffer, bytes.byteOffset, numbers.length), fromFloat16);
