@@ -1,4 +1,4 @@
-import { type BigIntStats, constants, read } from 'node:fs';
+import { type BigIntStats, constants, read, readSync } from 'node:fs';
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { SeInjectError } from '../errors.ts';
 import { type ByteSource, checkRange } from '../wire/byte-source.ts';
@@ -104,9 +104,19 @@ function fileSource(handle: FileHandle, stats: BigIntStats, path: string): FileS
   };
 }
 
-/** One read at a place; a quarter of the overhead of `FileHandle.read`, which counts where many headers are read. */
+/** Reads up to this many bytes do not go through a thread: handing one over takes longer than they do. */
+const SMALL = 64 * 1024;
+
+/**
+ * One read at a place. Scanning a model reads hundreds of headers of a few kilobytes, each behind a payload that is
+ * passed over: as calls to another thread they are most of the time.
+ */
 function readAt(fd: number, target: Uint8Array, offset: number): Promise<number> {
   return new Promise((resolve, reject) => {
+    if (target.length <= SMALL) {
+      resolve(readSync(fd, target, 0, target.length, offset));
+      return;
+    }
     read(fd, target, 0, target.length, offset, (error, count) => {
       if (error === null) resolve(count);
       else reject(error);
