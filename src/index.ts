@@ -132,6 +132,7 @@ export type {
   Site,
   SiteBlock,
   SiteKind,
+  SiteQuantization,
   SiteReport,
 } from './sites/site.ts';
 export {

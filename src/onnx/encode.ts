@@ -26,6 +26,8 @@ export type AttributeValue =
 export interface NewNode {
   readonly name: string;
   readonly opType: string;
+  /** Domain of the operator where it is not ONNX's own. */
+  readonly domain?: string;
   readonly input: readonly string[];
   readonly output: readonly string[];
   readonly attributes: Readonly<Record<string, AttributeValue>>;
@@ -54,7 +56,8 @@ export function encodeNode(node: NewNode): Uint8Array {
   for (const value of node.input) names.uint32(tag(FIELD.node.input)).bytes(encodeUtf8(value));
   for (const value of node.output) names.uint32(tag(FIELD.node.output)).bytes(encodeUtf8(value));
   const attribute = Object.entries(node.attributes).map(([name, value]) => encodeAttribute(name, value));
-  const rest = onnx.NodeProto.encode({ name: node.name, opType: node.opType, attribute }).finish();
+  const domain = node.domain === undefined ? {} : { domain: node.domain };
+  const rest = onnx.NodeProto.encode({ name: node.name, opType: node.opType, attribute, ...domain }).finish();
   return field(FIELD.graph.node, [names.finish(), rest]);
 }
 

@@ -59,6 +59,8 @@ export interface SiteEntry {
   readonly channelAxis: number;
   readonly spatial: readonly number[] | null;
   readonly dataType: string;
+  /** The integers by which the features are quantized, and scaled ones again; null where they are not. */
+  readonly quantization: { readonly tapped: 'integers' | 'dequantized'; readonly dataType: string } | null;
   /** Whether the block is in the output. */
   readonly injected: boolean;
   /** The block that is planned here; null where the site was not chosen, and so are the figures then. */
@@ -191,8 +193,20 @@ export function buildReport(parts: ReportParts): Report {
 
 function warningsOf({ sites, placement }: InjectionPlan): readonly string[] {
   const warning = sites.length > 0 ? placementWarning(placement) : undefined;
-  return warning === undefined ? [] : [`placement "${placement}": ${warning}`];
+  const warnings = warning === undefined ? [] : [`placement "${placement}": ${warning}`];
+  const clipped = sites.filter(
+    ({ site, options }) => site.quantization !== undefined && !KEEPS_RANGE.has(String(options['gate'])),
+  );
+  if (clipped.length > 0) {
+    warnings.push(
+      `the features of ${clipped.length} ${clipped.length === 1 ? 'site is' : 'sites are'} quantized: what a trained gate makes larger than the calibrated range is clipped to it; calibrate again after training, or use the gate "sigmoid"`,
+    );
+  }
+  return warnings;
 }
+
+/** Gates that make nothing larger. */
+const KEEPS_RANGE: ReadonlySet<string> = new Set(['sigmoid', 'hardsigmoid']);
 
 /** How a run ends that wrote an output, or none. */
 export function outcomeOf({ sites, existing }: SiteReport, plan: InjectionPlan, isWritten = false): Outcome {
@@ -255,6 +269,10 @@ function siteEntries(
       channelAxis: site.channelAxis,
       spatial: site.spatial,
       dataType: dataTypeName(site.dataType),
+      quantization:
+        site.quantization === undefined
+          ? null
+          : { tapped: site.quantization.tapped, dataType: dataTypeName(site.quantization.dataType) },
       injected: injected && entry !== undefined,
       block: entry === undefined ? null : plan.block,
       placement: entry === undefined ? null : plan.placement,

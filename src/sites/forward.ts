@@ -45,7 +45,7 @@ export function activatedOutput(
   return undefined;
 }
 
-/** ReLU6 may be two nodes, HardSwish ends in a division; where the value is quantized and back right away, it is taken behind that. */
+/** ReLU6 may be two nodes, HardSwish ends in a division. */
 function furtherActivated(
   reading: Reading,
   from: ValueId,
@@ -60,18 +60,9 @@ function furtherActivated(
     const scales =
       step.role === 'affine' && steps.at(-1)?.role === 'activation' && isByOneNumber(reading, step);
     const clamps = scales || opType === 'Min' || opType === 'Max' || opType === 'Clip';
-    const [back] = opType === 'QuantizeLinear' ? stepsAfter(reading, outputOf(reading, step)) : [];
-    const returns = back !== undefined && protoOf(reading, back.node).opType === 'DequantizeLinear';
-    if (!clamps && !returns) break;
+    if (!clamps) break;
     steps.push(step);
     value = outputOf(reading, step);
-    if (returns && usesOf(reading, value).length === 1) {
-      steps.push(back);
-      value = outputOf(reading, back);
-    } else if (returns) {
-      // Quantized once, read back in several places: there is no one value behind it.
-      return { value: from, steps: before };
-    }
   }
   return { value, steps };
 }

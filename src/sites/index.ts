@@ -14,5 +14,6 @@ export type {
   Site,
   SiteBlock,
   SiteKind,
+  SiteQuantization,
   SiteReport,
 } from './site.ts';

@@ -1,7 +1,8 @@
 import { stageOf } from '../graph/strides.ts';
 import type { ValueId } from '../graph/view.ts';
-import { DataType, type DataTypeNumber, dataTypeName, isFloating } from '../onnx/data-type.ts';
+import { DataType, type DataTypeNumber, dataTypeName } from '../onnx/data-type.ts';
 import { type Block, reject } from './block.ts';
+import { behindQuantizer, quantizationOf } from './quantization.ts';
 import { channelAxisOf, channelsOf, type Reading, stepBehind, typeOf } from './reading.ts';
 import type { Rejection, Site } from './site.ts';
 
@@ -35,7 +36,7 @@ function makeSite(
   block: Block,
   isSelected: (block: Block) => boolean,
 ): Omit<Site, 'id'> | Rejection {
-  const { value } = block;
+  const { value, uses } = behindQuantizer(reading, block);
   const no = (reason: Rejection['reason'], detail: string): Rejection =>
     reject(reading, block.anchor, reason, detail);
   if (block.gate !== undefined)
@@ -50,16 +51,13 @@ function makeSite(
       "its features are in onnxruntime's blocked layout, which has no channel axis: export without the layout optimization",
     );
   }
+  const quantization = quantizationOf(reading, value, uses, dataType);
+  if (typeof quantization === 'string')
+    return no('integer-arithmetic', `${quantization}: a gate needs floating point`);
   if (dataType === DataType.UNDEFINED || FLOAT8.test(dataTypeName(dataType))) {
     return no(
       'unsupported-data-type',
       `a gate cannot be computed in the element type of its features (${dataTypeName(dataType)})`,
-    );
-  }
-  if (!isFloating(dataType)) {
-    return no(
-      'integer-arithmetic',
-      `its features are ${dataTypeName(dataType)} all the way through: a gate needs floating point`,
     );
   }
   const shape = type?.shape;
@@ -77,7 +75,7 @@ function makeSite(
     kind: block.kind,
     variant: block.variant,
     value,
-    uses: block.uses,
+    uses,
     channels,
     channelAxis,
     rank: shape.length,
@@ -90,6 +88,7 @@ function makeSite(
     block: block.around,
     inputChannels: channelsOf(reading, block.around.input),
     outputChannels: channelsOf(reading, block.around.output),
+    ...(quantization === undefined ? {} : { quantization }),
   };
 }
 

@@ -1,8 +1,8 @@
 import type { ValueTypes } from '../graph/types.ts';
 import type { GraphView, Use } from '../graph/view.ts';
-import { isFloating } from '../onnx/data-type.ts';
 import { formatName } from '../onnx/format-name.ts';
 import { PLACE_FINDERS } from './place-finders.ts';
+import { behindQuantizer, quantizationOf } from './quantization.ts';
 import { beginReading, type Reading, stepsAfter } from './reading.ts';
 import type { Site } from './site.ts';
 import { readSteps } from './steps.ts';
@@ -71,7 +71,7 @@ export function placeSite(
   const reading = readingOf(view, types);
   const found = PLACE_FINDERS[placement](reading, site);
   if (typeof found === 'string') return refuse('no-such-place', found);
-  const { value, uses } = found;
+  const { value, uses } = behindQuantizer(reading, found);
   if (value === site.value && sameUses(uses, site.uses)) return site;
   const shown = `"${formatName(value)}"`;
   if (uses.length === 0) return refuse('no-such-place', `nothing in the block reads ${shown}`);
@@ -89,7 +89,8 @@ export function placeSite(
   if (type === undefined || shape === undefined || shape.length < 3 || shape.length > 5) {
     return refuse('unknown-channels', `the shape of ${shown} is not that of a map, or cannot be told`);
   }
-  if (!isFloating(type.dataType)) return refuse('unknown-channels', `${shown} is not in floating point`);
+  const quantization = quantizationOf(reading, value, uses, type.dataType);
+  if (typeof quantization === 'string') return refuse('no-such-place', quantization);
   const channelAxis = reading.channelAxes.get(value) ?? site.channelAxis;
   const channels = shape[channelAxis];
   if (typeof channels !== 'number')
@@ -97,8 +98,10 @@ export function placeSite(
   const sizes = shape.filter((_, axis) => axis !== 0 && axis !== channelAxis);
   const known = sizes.filter((size) => typeof size === 'number');
   const [reader] = uses.flatMap((use) => (use.kind === 'output' ? [] : [use.node]));
+  const { quantization: _, ...rest } = site;
   return {
-    ...site,
+    ...rest,
+    ...(quantization === undefined ? {} : { quantization }),
     value,
     uses,
     channels,

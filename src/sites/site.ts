@@ -23,6 +23,20 @@ export interface SiteBlock {
   readonly skip: ValueId | undefined;
 }
 
+/** How the features at a site are quantized, by which scaled ones are quantized again. */
+export interface SiteQuantization {
+  /** What is tapped: the integers themselves, or what a `DequantizeLinear` has made of them. */
+  readonly tapped: 'integers' | 'dequantized';
+  /** Element type of the integers. */
+  readonly dataType: DataTypeNumber;
+  /** The value that is their scale: one number. */
+  readonly scale: ValueId;
+  /** The value that is their zero point; empty where they have none. */
+  readonly zeroPoint: ValueId;
+  /** Domain of the `QuantizeLinear` and `DequantizeLinear` to use: ONNX's own as `''`, or `com.microsoft`. */
+  readonly domain: string;
+}
+
 /** A place at which a block of channel attention can be spliced in. */
 export interface Site {
   /** `<stage>_<n>`, n counting from 1 in the order of the graph: as the paper writes SE_5_2. */
@@ -56,6 +70,8 @@ export interface Site {
   readonly inputChannels: number | undefined;
   /** Channels of the block's output, where known. */
   readonly outputChannels: number | undefined;
+  /** How the tapped value is quantized, where it is: scaled features are quantized again by it. */
+  readonly quantization?: SiteQuantization;
 }
 
 /** Why a candidate was turned down. */

@@ -101,6 +101,7 @@ export async function applyPlan(
       tapped,
       names: Object.fromEntries(instance.names),
       redirected,
+      ...(instance.quantization === undefined ? {} : { quantization: instance.quantization }),
       ...(given[index] === undefined ? {} : { weights: digestOf(instance, block, given[index]) }),
     });
   }
@@ -135,13 +136,16 @@ function instantiate(
   tapped: string,
   scope: NameScope,
   given: StoredWeights | undefined,
-): BlockInstance & Pick<RecordedSite, 'site' | 'options'> {
+): BlockInstance & Pick<RecordedSite, 'site' | 'options' | 'quantization'> {
   const site = toBlockSite(planned.site, opset);
+  const { quantization } = planned.site;
+  const quantized = quantization === undefined ? {} : { quantization };
   const options = resolveOptions(block, planned.options, site, plan.init);
   const instance = instantiateBlock({
     block,
     site,
     options,
+    ...quantized,
     input: tapped,
     init: plan.init,
     seed: plan.seed,
@@ -149,7 +153,12 @@ function instantiate(
     given,
     nameOf: blockNames(scope, block.name, planned.site.value),
   });
-  return { ...(takesOutput(planned) ? giveName(instance, planned.site.value) : instance), site, options };
+  return {
+    ...(takesOutput(planned) ? giveName(instance, planned.site.value) : instance),
+    site,
+    options,
+    ...quantized,
+  };
 }
 
 /** The weights of each site of a plan whose weights are loaded; of others, nothing. */

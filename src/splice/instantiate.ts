@@ -1,9 +1,11 @@
-import { BLOCK_INPUT, type BlockDefinition, type BlockSite, type ResolvedOptions } from '../blocks/block.ts';
+import { BLOCK_INPUT, type BlockDefinition } from '../blocks/block.ts';
 import { drawWeight } from '../blocks/initializers.ts';
 import type { NameScope } from '../graph/names.ts';
 import type { NewNode, NewTensor } from '../onnx/encode.ts';
 import { displayText } from '../wire/utf8.ts';
 import type { StoredWeights } from './given-weights.ts';
+import type { RecordedSite } from './record.ts';
+import { nodesAtSite } from './site-nodes.ts';
 
 /** A block at its place in a model: its nodes and tensors under the names that they have there. */
 export interface BlockInstance {
@@ -11,15 +13,13 @@ export interface BlockInstance {
   readonly tensors: readonly NewTensor[];
   /** Names in the model by the names within the block, weights and nodes alike. */
   readonly names: ReadonlyMap<string, string>;
-  /** The value with the scaled features. */
+  /** The value that the readers get: the scaled features. */
   readonly scaled: string;
 }
 
 /** What a block is instantiated with. */
-export interface BlockInstanceRequest {
+export interface BlockInstanceRequest extends Pick<RecordedSite, 'site' | 'options' | 'quantization'> {
   readonly block: BlockDefinition;
-  readonly site: BlockSite;
-  readonly options: ResolvedOptions;
   /** The value that is squeezed and scaled. */
   readonly input: string;
   readonly init: string;
@@ -37,9 +37,10 @@ export function instantiateBlock(request: BlockInstanceRequest): BlockInstance {
   const { block, site, options, input, init, seed, label, given } = request;
   const names = new Map<string, string>();
   const weights = block.weights(site, options);
-  const nodes = block.build(site, options);
+  const { nodes, outer } = nodesAtSite(block, request);
   for (const { name } of [...weights, ...nodes]) names.set(name, request.nameOf(name));
-  const value = (local: string): string => (local === BLOCK_INPUT ? input : (names.get(local) ?? local));
+  const value = (local: string): string =>
+    local === BLOCK_INPUT ? input : (names.get(local) ?? outer.get(local) ?? local);
   const tensors = weights.map((weight) => ({
     name: value(weight.name),
     dims: weight.dims,
@@ -50,6 +51,7 @@ export function instantiateBlock(request: BlockInstanceRequest): BlockInstance {
     nodes: nodes.map((node) => ({
       name: value(node.name),
       opType: node.opType,
+      ...(node.domain === undefined ? {} : { domain: node.domain }),
       input: node.inputs.map(value),
       output: [value(node.name)],
       attributes: node.attributes ?? {},

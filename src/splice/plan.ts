@@ -3,6 +3,7 @@ import { checkInit, NEUTRAL } from '../blocks/initializers.ts';
 import { fillOptions, invalid } from '../blocks/options.ts';
 import { blockNamed } from '../blocks/registry.ts';
 import { countParameters } from '../graph/parameters.ts';
+import { DataType } from '../onnx/data-type.ts';
 import { PLACEMENTS, type Placement } from '../sites/placements.ts';
 import type { Site, SiteReport } from '../sites/site.ts';
 import { keepWithin, toBudget } from './budget.ts';
@@ -188,7 +189,9 @@ export function resolveOptions(
 
 /** What a block may know of a site. */
 export function toBlockSite(site: Site, opset: number): BlockSite {
-  const { kind, channels, channelAxis, rank, dataType, spatial, inputChannels, outputChannels } = site;
+  const { kind, channels, channelAxis, rank, spatial, inputChannels, outputChannels } = site;
+  // Between integers, blocks compute in the type of the scale, which is float32 there.
+  const dataType = site.quantization?.tapped === 'integers' ? DataType.FLOAT : site.dataType;
   return { kind, channels, channelAxis, rank, dataType, opset, spatial, inputChannels, outputChannels };
 }
 

@@ -8,6 +8,7 @@ import { checkPlan } from './check-plan.ts';
 import type { LeftOutSite, PresentBlock } from './left-out.ts';
 import type { OpenModel } from './model.ts';
 import { type InjectionPlan, type PlannedModel, type PlannedSite, planSite, resolveBlock } from './plan.ts';
+import { QUANTIZATION } from './quantization-shape.ts';
 import {
   firstMisfit,
   fits,
@@ -127,6 +128,7 @@ const SITE: Shape<Site> = {
   block: (value) => fits(value, SITE_BLOCK),
   inputChannels: (value) => value === undefined || isCount(value),
   outputChannels: (value) => value === undefined || isCount(value),
+  quantization: (value) => value === undefined || fits(value, QUANTIZATION),
 };
 
 const SITE_BLOCK: Shape<SiteBlock> = {

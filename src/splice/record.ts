@@ -2,6 +2,8 @@ import type { BlockSite, ResolvedOptions } from '../blocks/block.ts';
 import { SeInjectError } from '../errors.ts';
 import type { ModelFile, StringStringEntryProto } from '../onnx/model-file.ts';
 import { PLACEMENTS, type Placement } from '../sites/placements.ts';
+import type { SiteQuantization } from '../sites/site.ts';
+import { QUANTIZATION } from './quantization-shape.ts';
 import { fits, isCount, isListOf, isMapOf, isOptionValue, isString, type Shape } from './shape.ts';
 
 /** Key of the one entry of `metadata_props` that holds the records. */
@@ -34,6 +36,8 @@ export interface RecordedSite {
   readonly names: Readonly<Record<string, string>>;
   /** Who reads the scaled value since; where it took over a graph output's name, who follows the tapped value instead. */
   readonly redirected: readonly RecordedUse[];
+  /** How the tapped value was quantized; absent where it was not. */
+  readonly quantization?: SiteQuantization;
   /** Digest of the weights that were loaded into the block; absent where seed and recipe give them. */
   readonly weights?: string;
 }
@@ -142,6 +146,7 @@ const SITE: Shape<RecordedSite> = {
   tapped: isString,
   names: (value) => isMapOf(value, isString),
   redirected: (value) => isListOf(value, (use) => fits(use, USE)),
+  quantization: (value) => value === undefined || fits(value, QUANTIZATION),
   weights: (value) => value === undefined || isString(value),
 };
 

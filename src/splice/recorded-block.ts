@@ -9,13 +9,18 @@ import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../onnx/half.t
 import type { AttributeProto, FieldSpan, NodeProto } from '../onnx/model-file.ts';
 import { blockName } from './instantiate.ts';
 import type { RecordedSite } from './record.ts';
+import { nodesAtSite, type SiteNode } from './site-nodes.ts';
 
 /** A recorded block as it was found in a model. */
 export interface FoundBlock {
   readonly nodes: readonly NodeId[];
   /** The fields of the file that are the block: its nodes, and its weights where these are initializers. */
   readonly fields: readonly FieldSpan[];
-  /** The value with the scaled features. */
+  /** The features that the block itself reads: the tapped value, or what it was dequantized to. */
+  readonly features: string;
+  /** The scaled features that the block itself gives, before they are quantized again. */
+  readonly gated: string;
+  /** The value that the readers get. */
   readonly scaled: string;
   /** What is not as the record and the block's definition say; nothing may be done with the block then. */
   readonly findings: readonly string[];
@@ -34,8 +39,9 @@ export function findRecordedBlock(
   const nodes: NodeId[] = [];
   const fields: FieldSpan[] = [];
   const named = (local: string): string =>
-    local === BLOCK_INPUT ? recorded.tapped : (recorded.names[local] ?? '');
-  const specs = block.build(recorded.site, recorded.options);
+    local === BLOCK_INPUT ? recorded.tapped : (recorded.names[local] ?? at.outer.get(local) ?? '');
+  const at = nodesAtSite(block, recorded);
+  const specs = at.nodes;
   for (const spec of specs) {
     const value = named(spec.name);
     const producer = view.producers.get(value);
@@ -46,7 +52,7 @@ export function findRecordedBlock(
     }
     nodes.push(producer.node);
     fields.push(node.span);
-    const difference = nodeDifference(node, spec.opType, spec.inputs.map(named), spec.attributes ?? {});
+    const difference = nodeDifference(node, spec, spec.inputs.map(named));
     if (difference !== undefined)
       findings.push(`the ${spec.opType} node of "${formatName(value)}" ${difference}`);
   }
@@ -62,7 +68,7 @@ export function findRecordedBlock(
       findings.push(`value "${formatName(value)}" inside the block is read from outside it`);
     }
   }
-  return { nodes, fields, scaled, findings };
+  return { nodes, fields, features: named(at.features), gated: named(at.scaled), scaled, findings };
 }
 
 /**
@@ -126,11 +132,10 @@ function stored(numbers: readonly number[], dataType: DataTypeNumber): readonly 
 
 function nodeDifference(
   node: NodeProto,
-  opType: string,
+  { opType, domain = '', attributes = {} }: SiteNode,
   inputs: readonly string[],
-  attributes: Readonly<Record<string, AttributeValue>>,
 ): string | undefined {
-  if (node.opType !== opType || node.domain !== '') return `is of type ${formatName(node.opType)}`;
+  if (node.opType !== opType || node.domain !== domain) return `is of type ${formatName(node.opType)}`;
   if (node.output.length !== 1) return `has ${node.output.length} outputs`;
   if (node.input.length !== inputs.length) return `has ${node.input.length} inputs, not ${inputs.length}`;
   const at = inputs.findIndex((value, index) => node.input[index] !== value);

@@ -4,6 +4,7 @@ import type { RecordedSite } from '../splice/index.ts';
 import type { Tap } from './instrument.ts';
 import { floatFormat } from './numbers.ts';
 import { checkBlock, type OracleResult, sameBits } from './oracle.ts';
+import { requantizationError } from './requantized.ts';
 import type { RuntimeTensors } from './runtime.ts';
 import type { Finding, SiteCheck } from './types.ts';
 import type { BlockWeights } from './weights.ts';
@@ -64,6 +65,22 @@ export function checkSite(runs: BlockRuns, block: BlockDefinition, traits: Provi
       );
     }
   }
+  const rounded = [runs.file, runs.twin].map((values) => requantizationError(tap, values));
+  const off = Math.max(...rounded);
+  if (off > 1) {
+    find(
+      'fail',
+      'not-requantized',
+      `the scaled features are quantized to something else: off by ${off.toPrecision(3)} times what rounding allows`,
+    );
+  }
+  if (recorded.quantization !== undefined && tap.quantizer === undefined) {
+    find(
+      'unchecked',
+      'not-requantized',
+      'its scale or zero point is no constant: the quantizer was not recomputed',
+    );
+  }
   if (neutral && file?.finite !== false && !bitExact) {
     find('fail', 'not-neutral', 'the block is said to be neutral and changes the features');
   }
@@ -93,9 +110,9 @@ export function isNeutral(block: BlockDefinition, recorded: RecordedSite, weight
 
 function oracle(block: BlockDefinition, runs: BlockRuns, which: 'file' | 'twin'): OracleResult | undefined {
   const values = runs[which];
-  const tapped = values.get(runs.tap.tapped);
+  const tapped = values.get(runs.tap.features);
   const gate = values.get(runs.tap.gate);
-  const scaled = values.get(runs.tap.scaled);
+  const scaled = values.get(runs.tap.gated);
   if (tapped === undefined || gate === undefined || scaled === undefined) return undefined;
   const weights = which === 'file' ? runs.fileWeights : runs.twinWeights;
   return checkBlock(block, runs.tap.recorded, { tapped, gate, scaled, weights });

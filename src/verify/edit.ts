@@ -145,6 +145,15 @@ function checkTap(
   const readers = usesOf(after, scaled)
     .map((use) => describeUse(after, use))
     .sort();
+  if (!candidates.some((site) => sameQuantization(site.quantization, recorded.quantization))) {
+    return [
+      fail(
+        'not-the-quantizer',
+        `${tapped}: the scaled features are not quantized as the tapped ones are`,
+        recorded.id,
+      ),
+    ];
+  }
   const fits = candidates.some(({ uses }) => {
     const wanted = uses.map((use) => describeUse(before, use)).sort();
     return wanted.length === readers.length && wanted.every((use, index) => use === readers[index]);
@@ -157,6 +166,11 @@ function checkTap(
       recorded.id,
     ),
   ];
+}
+
+function sameQuantization(a: RecordedSite['quantization'], b: RecordedSite['quantization']): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return (['tapped', 'dataType', 'scale', 'zeroPoint', 'domain'] as const).every((key) => a[key] === b[key]);
 }
 
 /** A use by what does not move when nodes are inserted: the first value that its node gives. */

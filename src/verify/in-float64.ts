@@ -79,7 +79,7 @@ function evaluate(
   const found = findRecordedBlock(view, recorded, block);
   if (found.findings.length > 0) return undefined;
   const features = trialFeatures(recorded);
-  const inputs = new Map<string, NdArray>([[recorded.tapped, features]]);
+  const inputs = new Map<string, NdArray>([[found.features, features]]);
   for (const { name, dims } of trainableWeights(block, recorded)) {
     const data = weights.get(name);
     if (data !== undefined) inputs.set(recorded.names[name] ?? name, { dims, data });
@@ -90,10 +90,13 @@ function evaluate(
       inputs.set(recorded.names[name] ?? name, { dims: constant.dims, data: constant.numbers });
     }
   }
-  const nodes = found.nodes.flatMap((node) => view.nodes[node] ?? []);
+  // The block itself, without what quantizes beside it.
+  const nodes = found.nodes
+    .flatMap((node) => view.nodes[node] ?? [])
+    .filter(({ opType }) => !opType.endsWith('quantizeLinear') && opType !== 'QuantizeLinear');
   const values = interpret(nodes, inputs);
-  const scaled = values?.get(found.scaled);
-  const gate = values?.get(recorded.names['gate'] ?? found.scaled);
+  const scaled = values?.get(found.gated);
+  const gate = values?.get(recorded.names['gate'] ?? found.gated);
   if (gate === undefined || scaled === undefined) return undefined;
   const asTensor = ({
     dims,

@@ -9,6 +9,7 @@ import {
   type RecordedSite,
 } from '../splice/index.ts';
 import { type BytePatch, type Edit, patchBytes } from '../wire/patch.ts';
+import { type Quantizer, quantizerOf } from './requantized.ts';
 import { tapEdit } from './taps.ts';
 import { trainableWeights } from './weights.ts';
 
@@ -16,8 +17,15 @@ import { trainableWeights } from './weights.ts';
 export interface Tap {
   readonly recorded: RecordedSite;
   readonly tapped: string;
+  /** The features that the block itself reads: the tapped value, or what it was dequantized to. */
+  readonly features: string;
   readonly gate: string;
+  /** The scaled features that the block itself gives, before they are quantized again. */
+  readonly gated: string;
+  /** What the readers get. */
   readonly scaled: string;
+  /** How scaled features are quantized again, where they are and it is known. */
+  readonly quantizer: Quantizer | undefined;
   /** Names of the block's nodes, for telling which provider ran them. */
   readonly nodes: readonly string[];
 }
@@ -47,12 +55,15 @@ export function instrument(after: OpenModel, record: InjectionRecord, block: Blo
     const tap = {
       recorded,
       tapped: recorded.tapped,
-      gate: recorded.names['gate'] ?? found.scaled,
+      features: found.features,
+      gate: recorded.names['gate'] ?? found.gated,
+      gated: found.gated,
       scaled: found.scaled,
+      quantizer: quantizerOf(view, recorded),
       nodes: found.nodes.map((node) => view.nodes[node]?.name ?? ''),
     };
     taps.push(tap);
-    for (const value of [tap.tapped, tap.gate, tap.scaled]) outputs.add(value);
+    for (const value of [tap.tapped, tap.features, tap.gate, tap.gated, tap.scaled]) outputs.add(value);
     for (const weight of trainableWeights(block, recorded)) {
       const name = recorded.names[weight.name] ?? '';
       const span = weightField(view, name);

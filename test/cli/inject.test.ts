@@ -100,6 +100,7 @@ describe('inject', () => {
           channelAxis: 1,
           spatial: [8, 8],
           dataType: 'FLOAT',
+          quantization: null,
           injected: true,
           block: 'se',
           placement: 'standard',

@@ -8,7 +8,7 @@ import { memorySource } from '../../src/wire/byte-source.ts';
 import { patchedBytes } from '../../src/wire/patch.ts';
 import { runModel } from '../helpers/run-model.ts';
 
-/** Networks of every kind of block, in every element type that onnxruntime's CPU convolves, channels last included. */
+/** Networks of every kind of block, in every element type that onnxruntime's CPU convolves, quantized ones and channels last included. */
 const NETWORKS = [
   'resnet18/torchscript',
   'resnet18/tf2onnxRaw',
@@ -21,6 +21,10 @@ const NETWORKS = [
   'resnet50-float16/half',
   'mobilenet-v2-float16/half',
   'resnet50-float16/mixed',
+  'resnet18-qdq/torchscript',
+  'resnet18-qdqsigned/torchscript',
+  'mobilenet-v2-qlinear/torchscript',
+  'mobilenet-v2-dynamic/torchscript',
 ];
 
 /**

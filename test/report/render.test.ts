@@ -16,6 +16,7 @@ function site(id: string, more: Partial<SiteEntry> = {}): SiteEntry {
     channelAxis: 1,
     spatial: [56, 56],
     dataType: 'FLOAT',
+    quantization: null,
     injected: true,
     block: 'se',
     placement: 'standard',
