@@ -59,6 +59,11 @@ const PRODUCTS: ReadonlyMap<string, readonly [data: number, weights: number]> = 
   ['MatMulIntegerToFloat', [0, 1]],
 ]);
 
+/** Whether an operator is a product of matrices. */
+export function isMatrixProduct(opType: string): boolean {
+  return PRODUCTS.has(opType);
+}
+
 /**
  * Reads a node as a convolution with weights, or gives nothing.
  *
@@ -92,13 +97,11 @@ function readSliding(
     node.opType.startsWith('Nhwc') ||
     node.domain === INTERNAL_NHWC ||
     (node.attribute.get('channels_last')?.i ?? 0) === 1;
-  // Only onnxruntime's own NHWC convolutions keep their weights channels last too: M, kernel..., C / group.
-  const weightsLast = node.opType === 'QLinearConv' && channelsLast && node.domain === MICROSOFT;
   const written = node.attribute.get('kernel_shape')?.ints;
-  const kernel =
-    written !== undefined && written.length > 0 ? written : weightsLast ? dims?.slice(1, -1) : dims?.slice(2);
+  // onnxruntime's convolutions with channels last have their weights as all others: M, C / group, kernel...
+  const kernel = written !== undefined && written.length > 0 ? written : dims?.slice(2);
   const transposed = node.opType === 'ConvTranspose';
-  const perGroup = weightsLast ? dims?.at(-1) : dims?.[1];
+  const perGroup = dims?.[1];
   const inChannels = transposed ? dims?.[0] : perGroup === undefined ? undefined : perGroup * group;
   const outChannels = transposed ? (perGroup === undefined ? undefined : perGroup * group) : dims?.[0];
   const depthwise = group > 1 && inChannels === group;

@@ -1,20 +1,20 @@
 import type { ValueTypes } from '../graph/types.ts';
-import type { GraphView, NodeId, ValueId } from '../graph/view.ts';
+import type { GraphView, NodeId } from '../graph/view.ts';
 import type { Block, Context, Found } from './block.ts';
 import { findDecoderStages } from './decoder.ts';
 import { findDenseLayers } from './dense.ts';
 import { findDepthwiseSeparables } from './depthwise-separable.ts';
 import { explainRest } from './explain-rest.ts';
+import { gateOn } from './forward.ts';
 import { findInceptions } from './inception.ts';
 import { findLoneInvertedResiduals } from './lone-inverted-residual.ts';
 import { makeSites } from './make-sites.ts';
 import { rejectNested } from './nested-graphs.ts';
 import { findPlains } from './plain.ts';
-import { beginReading, channelsOf, type Reading, stepsAfter } from './reading.ts';
+import { beginReading, channelsOf, type Reading } from './reading.ts';
 import { findResiduals } from './residual.ts';
 import { findShuffles } from './shuffle.ts';
 import type { ExistingGate, Rejection, SiteKind, SiteReport } from './site.ts';
-import type { Step } from './step.ts';
 import { readSteps } from './steps.ts';
 
 /** Which families are looked for. */
@@ -100,11 +100,6 @@ function search(view: GraphView, types: ValueTypes, options: SiteOptions, depth:
     rejections: [...rejections.values()].sort((a, b) => a.node - b.node),
     existing: gatesOf(reading, blocks, taken),
   };
-}
-
-/** A gate that already scales a value. */
-function gateOn(reading: Reading, value: ValueId): Step | undefined {
-  return stepsAfter(reading, value).find(({ role, inputs }) => role === 'gate' && inputs.includes(value));
 }
 
 function gatesOf(

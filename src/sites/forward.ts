@@ -76,6 +76,20 @@ function isByOneNumber(reading: Reading, { node }: Step): boolean {
   );
 }
 
+/** A gate that already scales a value, which may be moved, cast or quantized on the way to it. */
+export function gateOn(reading: Reading, value: ValueId): Step | undefined {
+  const waiting = [value];
+  for (let passed = 0; passed < waiting.length && passed < READER_LIMIT; passed += 1) {
+    const at = waiting[passed] ?? '';
+    for (const step of stepsAfter(reading, at)) {
+      if (!step.inputs.includes(at)) continue;
+      if (step.role === 'gate') return step;
+      if (step.role === 'pass' || step.role === 'transpose') waiting.push(outputOf(reading, step));
+    }
+  }
+  return undefined;
+}
+
 /** Whether nothing but norms and the like lies between a value and an output of the graph. */
 export function endsAsItIs(reading: Reading, value: ValueId): boolean {
   let at = value;

@@ -157,16 +157,6 @@ export const RECURRENT: ReadonlySet<string> = new Set([
   'DynamicQuantizeLSTM',
 ]);
 
-/** Attention as one operator. */
-export const ATTENTIONS: ReadonlySet<string> = new Set([
-  'Attention',
-  'MultiHeadAttention',
-  'GroupQueryAttention',
-  'PackedAttention',
-  'QAttention',
-  'DecoderMaskedMultiHeadAttention',
-]);
-
 /** Sums of operands of one shape. */
 export const SUMS: ReadonlySet<string> = new Set(['Add', 'Sum', 'QLinearAdd']);
 

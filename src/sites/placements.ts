@@ -1,9 +1,10 @@
 import type { ValueTypes } from '../graph/types.ts';
 import type { GraphView, Use } from '../graph/view.ts';
 import { formatName } from '../onnx/format-name.ts';
+import { gateOn } from './forward.ts';
 import { PLACE_FINDERS } from './place-finders.ts';
 import { behindQuantizer, quantizationOf } from './quantization.ts';
-import { beginReading, type Reading, stepsAfter } from './reading.ts';
+import { beginReading, type Reading } from './reading.ts';
 import type { Site } from './site.ts';
 import { readSteps } from './steps.ts';
 
@@ -81,7 +82,7 @@ export function placeSite(
       `${shown} is a graph input and a graph output: its name cannot be taken over`,
     );
   }
-  if (stepsAfter(reading, value).some(({ role, inputs }) => role === 'gate' && inputs.includes(value))) {
+  if (gateOn(reading, value) !== undefined) {
     return refuse('has-gate', `a channel gate scales ${shown} already`);
   }
   const type = types.get(value);

@@ -7,7 +7,7 @@ import { type Branch, branchOf, forkOf, nodesOf } from './region.ts';
 import type { Step, StepRole } from './step.ts';
 
 /** What keeps a slice a slice. */
-const PASSING: ReadonlySet<StepRole> = new Set(['pass', 'transpose', 'affine', 'layout']);
+const PASSING: ReadonlySet<StepRole> = new Set(['pass', 'transpose', 'affine', 'layout', 'shuffle']);
 
 /** Steps between a join and the shuffle behind it, or between a shuffle and the split. */
 const WAY_LIMIT = 8;
@@ -106,6 +106,7 @@ function isShuffled(reading: Reading, join: Step): boolean {
 
 /** Whether a slice is one of shuffled channels. */
 function isSplitAfterShuffle(reading: Reading, skip: Branch): boolean {
+  if ([...skip.steps].some(({ role }) => role === 'shuffle')) return true;
   let [value] = skip.sources;
   for (let passed = 0; passed < WAY_LIMIT && value !== undefined; passed += 1) {
     const step = stepBehind(reading, value);

@@ -1,12 +1,11 @@
 import type { NodeId } from '../graph/view.ts';
 import { readShuffle } from './channel-shuffle.ts';
-import { startsAtZero } from './convolution.ts';
+import { isMatrixProduct, startsAtZero } from './convolution.ts';
 import { readFunction } from './elementwise.ts';
 import { readGate } from './gates.ts';
 import {
   ACTIVATIONS,
   ARITHMETIC,
-  ATTENTIONS,
   CONCATS,
   LAYOUTS,
   NORMS,
@@ -68,13 +67,13 @@ function readStep(reading: Reading, node: NodeId): Step | undefined {
 
 function roleOf(reading: Reading, node: NodeId, inputs: number): StepRole {
   const { opType, input } = protoOf(reading, node);
-  if (ATTENTIONS.has(opType)) return 'attention';
+  if (opType.endsWith('Attention')) return 'attention';
   if (RECURRENT.has(opType)) return 'recurrent';
   if (CONCATS.has(opType)) return inputs > 1 ? 'concat' : 'layout';
   if (inputs > 1) {
     if (SUMS.has(opType)) return 'sum';
     if (PRODUCTS.has(opType)) return 'product';
-    return opType === 'MatMul' || opType === 'Einsum' || opType === 'Gemm' ? 'attention' : 'other';
+    return isMatrixProduct(opType) || opType === 'Einsum' ? 'attention' : 'other';
   }
   if (ACTIVATIONS.has(opType)) return 'activation';
   if (NORMS.has(opType)) return 'norm';
