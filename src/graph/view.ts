@@ -110,9 +110,16 @@ export function usesOf(view: GraphView, value: ValueId): readonly Use[] {
   return view.uses.get(value) ?? [];
 }
 
-/** The nodes that read a value, each once. */
-export function consumersOf(view: GraphView, value: ValueId): readonly NodeId[] {
-  return [...new Set(usesOf(view, value).flatMap((use) => (use.kind === 'output' ? [] : [use.node])))];
+/** A use as text, the same for the same use of a value. */
+export function useKey(use: Use): string {
+  switch (use.kind) {
+    case 'input':
+      return `input ${use.node} ${use.input}`;
+    case 'capture':
+      return `capture ${use.node}`;
+    case 'output':
+      return `output ${use.index}`;
+  }
 }
 
 function byName<T extends { readonly name: string }>(items: readonly T[]): Map<string, T> {

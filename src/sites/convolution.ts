@@ -59,6 +59,11 @@ const PRODUCTS: ReadonlyMap<string, readonly [data: number, weights: number]> = 
   ['MatMulIntegerToFloat', [0, 1]],
 ]);
 
+/** Whether an operator is a convolution or fully connected layer. */
+export function isConvolution(opType: string): boolean {
+  return CONVOLUTIONS.has(opType) || PRODUCTS.has(opType);
+}
+
 /** Whether an operator is a product of matrices. */
 export function isMatrixProduct(opType: string): boolean {
   return PRODUCTS.has(opType);

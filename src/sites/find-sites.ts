@@ -1,6 +1,7 @@
 import type { ValueTypes } from '../graph/types.ts';
 import type { GraphView, NodeId } from '../graph/view.ts';
 import type { Block, Context, Found } from './block.ts';
+import { type Condensed, condense } from './condense.ts';
 import { findDecoderStages } from './decoder.ts';
 import { findDenseLayers } from './dense.ts';
 import { findDepthwiseSeparables } from './depthwise-separable.ts';
@@ -66,7 +67,8 @@ export function findSites(view: GraphView, types: ValueTypes, options: SiteOptio
 const DEPTH_LIMIT = 4;
 
 function search(view: GraphView, types: ValueTypes, options: SiteOptions, depth: number): SiteReport {
-  const reading = beginReading(view, types);
+  const condensed = condense(view, types);
+  const reading = beginReading(condensed.view, types);
   readSteps(reading);
   const kinds = options.kinds ?? 'auto';
   const asked = new Set<SiteKind>(kinds === 'auto' ? [] : kinds === 'all' ? SITE_KINDS : kinds);
@@ -85,7 +87,7 @@ function search(view: GraphView, types: ValueTypes, options: SiteOptions, depth:
     }
     found.rejections.forEach(note);
   }
-  const made = makeSites(reading, blocks, (block) => kinds === 'auto' || asked.has(block.kind));
+  const made = makeSites(reading, condensed, blocks, (block) => kinds === 'auto' || asked.has(block.kind));
   made.rejections.forEach(note);
   explainRest(reading, taken, rejections).forEach(note);
   if (depth < DEPTH_LIMIT) {
@@ -98,12 +100,13 @@ function search(view: GraphView, types: ValueTypes, options: SiteOptions, depth:
   return {
     sites: made.sites,
     rejections: [...rejections.values()].sort((a, b) => a.node - b.node),
-    existing: gatesOf(reading, blocks, taken),
+    existing: gatesOf(reading, condensed, blocks, taken),
   };
 }
 
 function gatesOf(
   reading: Reading,
+  { written, originOf }: Condensed,
   blocks: readonly Block[],
   taken: ReadonlyMap<NodeId, Block>,
 ): readonly ExistingGate[] {
@@ -112,7 +115,8 @@ function gatesOf(
     .filter(({ role }) => role === 'gate')
     .map((gate) => ({
       node: gate.node,
-      value: gate.inputs[0] ?? '',
+      // As the product reads it.
+      value: written.nodes[gate.node]?.input.find((value) => originOf(value) === gate.inputs[0]) ?? '',
       kind: inBlocks.has(gate.node) || taken.has(gate.node) ? 'se' : 'gate',
       channels: channelsOf(reading, gate.inputs[0] ?? ''),
     }));

@@ -140,11 +140,7 @@ function floatSide(
   data: ValueId,
 ): { readonly value: ValueId; readonly readers: readonly NodeId[] } {
   const step = stepBehind(reading, data);
-  const proto = step === undefined ? undefined : protoOf(reading, step.node);
-  if (
-    step !== undefined &&
-    (proto?.opType === 'DynamicQuantizeLinear' || proto?.opType === 'QuantizeLinear')
-  ) {
+  if (step !== undefined && protoOf(reading, step.node).opType === 'DynamicQuantizeLinear') {
     return { value: step.inputs[0] ?? data, readers: [step.node] };
   }
   return { value: data, readers: project.nodes };

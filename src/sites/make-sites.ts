@@ -2,6 +2,7 @@ import { stageOf } from '../graph/strides.ts';
 import type { ValueId } from '../graph/view.ts';
 import { DataType, type DataTypeNumber, dataTypeName } from '../onnx/data-type.ts';
 import { type Block, reject } from './block.ts';
+import { type Condensed, writtenPlace } from './condense.ts';
 import { behindQuantizer, quantizationOf } from './quantization.ts';
 import { channelAxisOf, channelsOf, type Reading, stepBehind, typeOf } from './reading.ts';
 import type { Rejection, Site } from './site.ts';
@@ -9,6 +10,7 @@ import type { Rejection, Site } from './site.ts';
 /** Makes sites of the blocks that can take attention, numbered by stage in the order of the graph. */
 export function makeSites(
   reading: Reading,
+  condensed: Condensed,
   blocks: readonly Block[],
   isSelected: (block: Block) => boolean,
 ): { readonly sites: readonly Site[]; readonly rejections: readonly Rejection[] } {
@@ -18,7 +20,7 @@ export function makeSites(
     (a, b) => (reading.place.get(a.reader) ?? 0) - (reading.place.get(b.reader) ?? 0),
   );
   for (const block of inOrder) {
-    const made = makeSite(reading, block, isSelected);
+    const made = makeSite(reading, condensed, block, isSelected);
     if ('reason' in made) rejections.push(made);
     else unnumbered.push(made);
   }
@@ -33,25 +35,32 @@ export function makeSites(
 
 function makeSite(
   reading: Reading,
+  condensed: Condensed,
   block: Block,
   isSelected: (block: Block) => boolean,
 ): Omit<Site, 'id'> | Rejection {
-  const { value, uses } = behindQuantizer(reading, block);
   const no = (reason: Rejection['reason'], detail: string): Rejection =>
     reject(reading, block.anchor, reason, detail);
   if (block.gate !== undefined)
     return no('has-gate', 'the block has a channel gate already: a second one is not added');
   if (!isSelected(block))
     return no('not-selected', `is of the kind "${block.kind}", which was not asked for`);
-  const type = typeOf(reading, value);
-  const dataType = dataTypeOf(reading, value);
-  if (isBlocked(reading, value)) {
+  if (isBlocked(reading, block.value)) {
     return no(
       'blocked-layout',
       "its features are in onnxruntime's blocked layout, which has no channel axis: export without the layout optimization",
     );
   }
-  const quantization = quantizationOf(reading, value, uses, dataType);
+  const { written } = condensed;
+  const place = writtenPlace(condensed, block);
+  if (place === undefined)
+    return no(
+      'merges-branches',
+      'its features go to others under the same name: they cannot be scaled for the block alone',
+    );
+  const { value, uses } = behindQuantizer(written, place);
+  const dataType = dataTypeOf(reading, value, block.value);
+  const quantization = quantizationOf(written, reading.types, { value, uses }, dataType);
   if (typeof quantization === 'string')
     return no('integer-arithmetic', `${quantization}: a gate needs floating point`);
   if (dataType === DataType.UNDEFINED || FLOAT8.test(dataTypeName(dataType))) {
@@ -60,17 +69,18 @@ function makeSite(
       `a gate cannot be computed in the element type of its features (${dataTypeName(dataType)})`,
     );
   }
-  const shape = type?.shape;
+  // What only hands a value on keeps its shape.
+  const shape = typeOf(reading, value)?.shape ?? typeOf(reading, block.value)?.shape;
   if (shape === undefined) return no('unknown-rank', 'the number of axes of its features cannot be told');
   if (shape.length < 3 || shape.length > 5)
     return no('unknown-rank', `its features have ${shape.length} axes: a map has 3 to 5`);
-  const channels = channelsOf(reading, value);
+  const channels = channelsOf(reading, block.value);
   if (channels === undefined)
     return no('unknown-channels', 'the number of channels of its features cannot be told');
-  const channelAxis = channelAxisOf(reading, value);
+  const channelAxis = channelAxisOf(reading, block.value);
   const sizes = shape.filter((_, axis) => axis !== 0 && axis !== channelAxis);
   const known = sizes.filter((size) => typeof size === 'number');
-  const stride = reading.strides.get(value) ?? 1;
+  const stride = reading.strides.get(block.value) ?? 1;
   return {
     kind: block.kind,
     variant: block.variant,
@@ -96,8 +106,10 @@ function makeSite(
 const FLOAT8 = /^FLOAT[48]E/;
 
 /** The element type of a value; where an operator of another domain hides it, that of what it was computed from. */
-function dataTypeOf(reading: Reading, value: ValueId): DataTypeNumber {
-  let at: ValueId | undefined = value;
+function dataTypeOf(reading: Reading, value: ValueId, origin: ValueId): DataTypeNumber {
+  const own = typeOf(reading, value)?.dataType ?? DataType.UNDEFINED;
+  if (own !== DataType.UNDEFINED) return own;
+  let at: ValueId | undefined = origin;
   for (let passed = 0; passed < 16 && at !== undefined; passed += 1) {
     const dataType = typeOf(reading, at)?.dataType ?? DataType.UNDEFINED;
     if (dataType !== DataType.UNDEFINED) return dataType;

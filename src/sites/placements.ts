@@ -1,6 +1,7 @@
 import type { ValueTypes } from '../graph/types.ts';
-import type { GraphView, Use } from '../graph/view.ts';
+import { type GraphView, type Use, useKey } from '../graph/view.ts';
 import { formatName } from '../onnx/format-name.ts';
+import { type Condensed, condense, writtenPlace } from './condense.ts';
 import { gateOn } from './forward.ts';
 import { PLACE_FINDERS } from './place-finders.ts';
 import { behindQuantizer, quantizationOf } from './quantization.ts';
@@ -43,7 +44,14 @@ export function placementWarning(placement: Placement): string | undefined {
 }
 
 /** Graphs do not change, so each is read once however many sites are placed. */
-const readings = new WeakMap<GraphView, { readonly types: ValueTypes; readonly reading: Reading }>();
+const readings = new WeakMap<GraphView, Readings>();
+
+/** A graph as the finders read it. */
+interface Readings {
+  readonly types: ValueTypes;
+  readonly condensed: Condensed;
+  readonly reading: Reading;
+}
 
 /**
  * Moves a site to another place of its block: another value, other uses, its channels; id, kind and stage stay.
@@ -69,10 +77,19 @@ export function placeSite(
     reason,
     detail,
   });
-  const reading = readingOf(view, types);
-  const found = PLACE_FINDERS[placement](reading, site);
+  const { reading, condensed } = readingsOf(view, types);
+  const found = PLACE_FINDERS[placement](reading, {
+    ...site,
+    value: condensed.originOf(site.value),
+  });
   if (typeof found === 'string') return refuse('no-such-place', found);
-  const { value, uses } = behindQuantizer(reading, found);
+  const place = writtenPlace(condensed, found);
+  if (place === undefined)
+    return refuse(
+      'no-such-place',
+      `what reads ${`"${formatName(found.value)}"`} in the block does so under a name that others read too`,
+    );
+  const { value, uses } = behindQuantizer(view, place);
   if (value === site.value && sameUses(uses, site.uses)) return site;
   const shown = `"${formatName(value)}"`;
   if (uses.length === 0) return refuse('no-such-place', `nothing in the block reads ${shown}`);
@@ -82,7 +99,7 @@ export function placeSite(
       `${shown} is a graph input and a graph output: its name cannot be taken over`,
     );
   }
-  if (gateOn(reading, value) !== undefined) {
+  if (gateOn(reading, found.value) !== undefined) {
     return refuse('has-gate', `a channel gate scales ${shown} already`);
   }
   const type = types.get(value);
@@ -90,9 +107,9 @@ export function placeSite(
   if (type === undefined || shape === undefined || shape.length < 3 || shape.length > 5) {
     return refuse('unknown-channels', `the shape of ${shown} is not that of a map, or cannot be told`);
   }
-  const quantization = quantizationOf(reading, value, uses, type.dataType);
+  const quantization = quantizationOf(view, types, { value, uses }, type.dataType);
   if (typeof quantization === 'string') return refuse('no-such-place', quantization);
-  const channelAxis = reading.channelAxes.get(value) ?? site.channelAxis;
+  const channelAxis = reading.channelAxes.get(found.value) ?? site.channelAxis;
   const channels = shape[channelAxis];
   if (typeof channels !== 'number')
     return refuse('unknown-channels', `the channels of ${shown} cannot be told`);
@@ -109,21 +126,23 @@ export function placeSite(
     channelAxis,
     rank: shape.length,
     dataType: type.dataType,
-    stride: reading.strides.get(value) ?? site.stride,
+    stride: reading.strides.get(found.value) ?? site.stride,
     spatial: known.length === sizes.length ? known : null,
     node: reader ?? view.producers.get(value)?.node ?? site.node,
   };
 }
 
-function readingOf(view: GraphView, types: ValueTypes): Reading {
+function readingsOf(view: GraphView, types: ValueTypes): Readings {
   const known = readings.get(view);
-  if (known?.types === types) return known.reading;
-  const reading = beginReading(view, types);
+  if (known?.types === types) return known;
+  const condensed = condense(view, types);
+  const reading = beginReading(condensed.view, types);
   readSteps(reading);
-  readings.set(view, { types, reading });
-  return reading;
+  const made = { types, condensed, reading };
+  readings.set(view, made);
+  return made;
 }
 
 function sameUses(a: readonly Use[], b: readonly Use[]): boolean {
-  return a.length === b.length && a.every((use, index) => use === b[index]);
+  return a.length === b.length && a.every((use, index) => useKey(use) === b.map(useKey)[index]);
 }

@@ -1,6 +1,8 @@
-import { type GraphView, producerOf, type Use, type ValueId } from '../graph/view.ts';
+import type { ValueTypes } from '../graph/types.ts';
+import { type GraphView, producerOf, type Use, usesOf, type ValueId } from '../graph/view.ts';
 import { DataType, type DataTypeNumber, dataTypeName, isFloating } from '../onnx/data-type.ts';
-import { protoOf, type Reading, stepBehind, typeOf, usesOf } from './reading.ts';
+import type { UsedValue } from './condense.ts';
+import { LAYOUTS } from './operators.ts';
 import type { SiteQuantization } from './site.ts';
 
 const MICROSOFT = 'com.microsoft';
@@ -16,22 +18,19 @@ const CHAIN_LIMIT = 16;
  * The place behind the quantizer, where a floating-point value goes there and nowhere else: only the integers are what
  * the network computes on. Where these are read back once, that is the place; where they are read by several, they are.
  */
-export function behindQuantizer(
-  reading: Reading,
-  place: { readonly value: ValueId; readonly uses: readonly Use[] },
-): { readonly value: ValueId; readonly uses: readonly Use[] } {
-  const integers = onlyReader(reading, place.value, 'QuantizeLinear');
+export function behindQuantizer(view: GraphView, place: UsedValue): UsedValue {
+  const integers = onlyReader(view, place.value, 'QuantizeLinear');
   if (integers === undefined || place.uses.length !== 1) return place;
-  const value = onlyReader(reading, integers, 'DequantizeLinear') ?? integers;
-  return { value, uses: usesOf(reading, value) };
+  const value = onlyReader(view, integers, 'DequantizeLinear') ?? integers;
+  return { value, uses: usesOf(view, value) };
 }
 
 /** What the only node that reads a value gives, where it is of a type and the value is its data. */
-function onlyReader(reading: Reading, value: ValueId, opType: string): ValueId | undefined {
-  const [use, ...more] = usesOf(reading, value);
+function onlyReader(view: GraphView, value: ValueId, opType: string): ValueId | undefined {
+  const [use, ...more] = usesOf(view, value);
   if (use?.kind !== 'input' || use.input !== 0 || more.length > 0) return undefined;
-  const proto = protoOf(reading, use.node);
-  return proto.opType === opType ? proto.output[0] : undefined;
+  const proto = view.nodes[use.node];
+  return proto?.opType === opType ? proto.output[0] : undefined;
 }
 
 /**
@@ -39,29 +38,25 @@ function onlyReader(reading: Reading, value: ValueId, opType: string): ValueId |
  * scaled features cannot be put back into.
  */
 export function quantizationOf(
-  reading: Reading,
-  value: ValueId,
-  uses: readonly Use[],
+  view: GraphView,
+  types: ValueTypes,
+  { value, uses }: UsedValue,
   tappedType: DataTypeNumber,
 ): SiteQuantization | string | undefined {
-  const producer = producerOf(reading.view, value);
+  const producer = producerOf(view, value);
   const isFloat = tappedType === DataType.UNDEFINED || isFloating(tappedType);
   if (isFloat && producer?.opType !== 'DequantizeLinear') return undefined;
   const [integers = '', scale = '', zeroPoint = ''] = isFloat
     ? (producer?.input ?? [])
-    : (scaledBehind(reading, value) ?? scaledBefore(reading, value, uses) ?? []);
-  const dataType = isFloat ? (typeOf(reading, integers)?.dataType ?? DataType.UNDEFINED) : tappedType;
+    : (scaledBehind(view, value) ?? scaledBefore(view, value, uses) ?? []);
+  const dataType = isFloat ? (types.get(integers)?.dataType ?? DataType.UNDEFINED) : tappedType;
   if (scale === '') return `its features are ${dataTypeName(dataType)} without a scale that could be told`;
-  const shape = typeOf(reading, scale)?.shape;
-  if (shape?.some((size) => size !== 1)) return 'its features are quantized by more than one scale';
-  const domain = isFloat ? (producer?.domain ?? '') : domainFor(reading.view, dataType);
+  if (types.get(scale)?.shape?.some((size) => size !== 1))
+    return 'its features are quantized by more than one scale';
+  const domain = isFloat ? (producer?.domain ?? '') : domainFor(view, dataType);
   if (domain === undefined)
     return `its features are ${dataTypeName(dataType)}, which QuantizeLinear has from opset ${ALL_TYPES_OPSET} on`;
-  if (
-    zeroPoint === '' &&
-    dataType !== DataType.UINT8 &&
-    (domain !== '' || reading.view.opset < ALL_TYPES_OPSET)
-  )
+  if (zeroPoint === '' && dataType !== DataType.UINT8 && (domain !== '' || view.opset < ALL_TYPES_OPSET))
     return `its features are ${dataTypeName(dataType)} without a zero point, which QuantizeLinear takes for UINT8`;
   return { tapped: isFloat ? 'dequantized' : 'integers', dataType, scale, zeroPoint, domain };
 }
@@ -76,32 +71,31 @@ function domainFor({ model, opset }: GraphView, dataType: DataTypeNumber): strin
 type Scaled = readonly [value: ValueId, scale: ValueId | undefined, zeroPoint: ValueId | undefined];
 
 /** Scale and zero point by the node that gave the integers, past those that only move them. */
-function scaledBehind(reading: Reading, value: ValueId): Scaled | undefined {
+function scaledBehind(view: GraphView, value: ValueId): Scaled | undefined {
   let at = value;
   for (let passed = 0; passed < CHAIN_LIMIT; passed += 1) {
-    const producer = producerOf(reading.view, at);
-    const inputs = producer === undefined ? undefined : OUTPUT_SCALES[producer.opType];
-    if (producer !== undefined && inputs !== undefined)
-      return [value, producer.input[inputs], producer.input[inputs + 1]];
-    const step = stepBehind(reading, at);
-    if (step === undefined || step.inputs.length !== 1 || !MOVERS.has(step.role)) return undefined;
-    at = step.inputs[0] ?? '';
+    const producer = producerOf(view, at);
+    if (producer === undefined) return undefined;
+    const scale = OUTPUT_SCALES[producer.opType];
+    if (scale !== undefined) return [value, producer.input[scale], producer.input[scale + 1]];
+    if (!MOVERS.has(producer.opType)) return undefined;
+    at = producer.input[0] ?? '';
   }
   return undefined;
 }
 
 /** Scale and zero point by the first node that reads the integers as scaled ones. */
-function scaledBefore(reading: Reading, value: ValueId, uses: readonly Use[]): Scaled | undefined {
+function scaledBefore(view: GraphView, value: ValueId, uses: readonly Use[]): Scaled | undefined {
   for (const use of uses) {
-    if (use.kind !== 'input') continue;
-    const { opType, input } = protoOf(reading, use.node);
-    const at = INPUT_SCALES[opType]?.(use.input);
-    if (at !== undefined) return [value, input[at], input[at + 1]];
+    const reader = use.kind === 'input' ? view.nodes[use.node] : undefined;
+    const at = use.kind === 'input' ? INPUT_SCALES[reader?.opType ?? '']?.(use.input) : undefined;
+    if (at !== undefined) return [value, reader?.input[at], reader?.input[at + 1]];
   }
   return undefined;
 }
 
-const MOVERS: ReadonlySet<string> = new Set(['pool', 'pass', 'layout', 'transpose', 'shuffle']);
+/** What gives integers of the scale that it reads. */
+const MOVERS: ReadonlySet<string> = new Set([...LAYOUTS, 'Transpose', 'MaxPool', 'Identity']);
 
 /** Index of the input that scales the output, the zero point behind it. */
 const OUTPUT_SCALES: Readonly<Record<string, number | undefined>> = {

@@ -1,11 +1,10 @@
 import type { BlockDefinition } from '../blocks/block.ts';
 import { SeInjectError } from '../errors.ts';
-import { usesOf } from '../graph/view.ts';
+import { useKey, usesOf } from '../graph/view.ts';
 import { DataType, dataTypeName } from '../onnx/data-type.ts';
 import { formatName } from '../onnx/format-name.ts';
 import type { Site } from '../sites/site.ts';
 import { structureDigest } from './digest.ts';
-import { useKey } from './edits.ts';
 import type { OpenModel } from './model.ts';
 import { type InjectionPlan, PLAN_VERSION } from './plan.ts';
 

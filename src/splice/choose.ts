@@ -1,8 +1,8 @@
 import { isSeInjectError } from '../errors.ts';
+import { useKey } from '../graph/view.ts';
 import { formatName } from '../onnx/format-name.ts';
 import { type Placement, placeSite } from '../sites/placements.ts';
 import type { Site } from '../sites/site.ts';
-import { useKey } from './edits.ts';
 import type { LeftOutReason, LeftOutSite, PresentBlock } from './left-out.ts';
 import type { OpenModel } from './model.ts';
 import { type InjectionRecord, readRecords } from './record.ts';

@@ -1,4 +1,4 @@
-import { type GraphView, producerOf, type Use, usesOf, type ValueId } from '../graph/view.ts';
+import { type GraphView, producerOf, type Use, useKey, usesOf, type ValueId } from '../graph/view.ts';
 import type { FieldSpan, GraphProto, ModelFile, NodeProto } from '../onnx/model-file.ts';
 import type { Edit } from '../wire/patch.ts';
 import { encodeUtf8 } from '../wire/utf8.ts';
@@ -69,18 +69,6 @@ export class EditList {
 export function otherUses(view: GraphView, value: ValueId, uses: readonly Use[]): readonly Use[] {
   const given = new Set(uses.map(useKey));
   return usesOf(view, value).filter((use) => !given.has(useKey(use)));
-}
-
-/** A use as text, the same for the same use of a value. */
-export function useKey(use: Use): string {
-  switch (use.kind) {
-    case 'input':
-      return `input ${use.node} ${use.input}`;
-    case 'capture':
-      return `capture ${use.node}`;
-    case 'output':
-      return `output ${use.index}`;
-  }
 }
 
 /** Where new nodes go that read a value: right behind its producer, or first of all for a value that has none. */

@@ -82,7 +82,9 @@ describe('features that are quantized', () => {
         ['QuantizeLinear', 'sum s z', 'q'],
         ['DequantizeLinear', 'q s z', 'one'],
         ['DequantizeLinear', 'q s z', 'other'],
-        ['Mul', 'one other', 'y'],
+        ['Conv', 'one c', 'a'],
+        ['Conv', 'other c', 'b'],
+        ['Concat', 'a b', 'y', { axis: 1 }],
       ],
       UINT8,
     );

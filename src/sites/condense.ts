@@ -1,0 +1,201 @@
+import { constantOf } from '../graph/constants.ts';
+import type { ValueTypes } from '../graph/types.ts';
+import { type GraphView, producerOf, type Use, useKey, usesOf, type ValueId } from '../graph/view.ts';
+import { isFloating } from '../onnx/data-type.ts';
+import type { NodeProto } from '../onnx/model-file.ts';
+import { isConvolution, startsAtZero } from './convolution.ts';
+import { ARITHMETIC, NORMS } from './operators.ts';
+
+/** A graph without the nodes that only hand a value on. */
+export interface Condensed {
+  /** The graph as the finders read it: every node has its number, those that are left out have no inputs and outputs. */
+  readonly view: GraphView;
+  /** The graph as it is in the file. */
+  readonly written: GraphView;
+  /** The value in the condensed graph that a value of the file is. */
+  readonly originOf: (value: ValueId) => ValueId;
+}
+
+/** A value, and those of its uses that are meant. */
+export interface UsedValue {
+  readonly value: ValueId;
+  readonly uses: readonly Use[];
+}
+
+/**
+ * Leaves out of a graph what changes no feature: Identity, Dropout, casts between floating-point types, QuantizeLinear
+ * and DequantizeLinear, Transposes that undo each other. Converters and quantizers put these anywhere, and no block is
+ * another one for them.
+ *
+ * What the graph gives out and what bodies capture keeps its name, and so its node.
+ */
+export function condense(written: GraphView, types: ValueTypes): Condensed {
+  const turnedBack = valuesTurnedBack(written);
+  const origins = new Map<ValueId, ValueId>();
+  const originOf = (value: ValueId): ValueId => {
+    const chain: ValueId[] = [];
+    let at = value;
+    for (let known = origins.get(at); known !== at; known = origins.get(at)) {
+      if (known !== undefined) at = known;
+      else {
+        chain.push(at);
+        // What is asked for again on its own way back is a cycle, and ends there.
+        origins.set(at, at);
+        const source = handedOn(written, types, turnedBack, at);
+        if (source === undefined) break;
+        at = source;
+      }
+    }
+    for (const passed of chain) origins.set(passed, at);
+    return at;
+  };
+  const handsOn = ({ opType, output: [output = ''] }: NodeProto): boolean =>
+    output !== '' && PASSING.has(opType) && originOf(output) !== output;
+  const read = new Set(
+    written.nodes.filter((proto) => !handsOn(proto)).flatMap(({ input }) => input.map(originOf)),
+  );
+  const isIdle = ({ output: [output = ''] }: NodeProto): boolean =>
+    turnedBack.has(output) && !read.has(output);
+  const nodes = written.nodes.map((proto) => {
+    if (handsOn(proto) || isIdle(proto)) return { ...proto, input: [], output: [] };
+    const moved = proto.input.some((value) => originOf(value) !== value);
+    return moved ? { ...proto, input: proto.input.map(originOf) } : proto;
+  });
+  const producers = new Map(
+    [...written.producers].filter(([, { node }]) => nodes[node]?.output.length !== 0),
+  );
+  const uses = new Map<ValueId, Use[]>();
+  for (const [value, list] of written.uses) {
+    const origin = originOf(value);
+    const kept = list.filter((use) => use.kind !== 'input' || nodes[use.node]?.input.length !== 0);
+    if (kept.length > 0) uses.set(origin, [...(uses.get(origin) ?? []), ...kept]);
+  }
+  return { view: { ...written, nodes, producers, uses }, written, originOf };
+}
+
+/**
+ * Where a value of the condensed graph is tapped in the file: under the name by which all its readers know it, and where
+ * they know it by several, where these part. Nothing where others follow it there too.
+ */
+export function writtenPlace(
+  { written, view }: Condensed,
+  { value, uses }: UsedValue,
+): UsedValue | undefined {
+  const wanted = new Set(uses.map(useKey));
+  const [name = value, ...others] = new Set(uses.map((use) => nameRead(written, use, value)));
+  if (others.length === 0)
+    return { value: name, uses: usesOf(written, name).filter((use) => wanted.has(useKey(use))) };
+  let reached = 0;
+  /** Whether a use leads to readers that are wanted, and to no others. */
+  const isWanted = (use: Use, passed = 0): boolean => {
+    if (use.kind !== 'input' || view.nodes[use.node]?.input.length !== 0) {
+      reached += 1;
+      return wanted.has(useKey(use));
+    }
+    const [output = ''] = written.nodes[use.node]?.output ?? [];
+    return passed < CHAIN_LIMIT && usesOf(written, output).every((next) => isWanted(next, passed + 1));
+  };
+  const parting = usesOf(written, value).filter((use) => {
+    const before = reached;
+    const meant = isWanted(use);
+    if (!meant) reached = before;
+    return meant;
+  });
+  return reached === wanted.size ? { value, uses: parting } : undefined;
+}
+
+/** The name by which a use reads a value. */
+function nameRead(written: GraphView, use: Use, value: ValueId): ValueId {
+  return use.kind === 'input' ? (written.nodes[use.node]?.input[use.input] ?? value) : value;
+}
+
+/** Nobody puts more of these between a layer and its quantizer, or its readers. */
+const CHAIN_LIMIT = 16;
+
+/** What only hands its first input on. */
+const PASSING: ReadonlySet<string> = new Set([
+  'Identity',
+  'Dropout',
+  'Cast',
+  'CastLike',
+  'QuantizeLinear',
+  'DequantizeLinear',
+  'Transpose',
+]);
+
+/** The value that a value is handed on from, where a node does only that. */
+function handedOn(
+  view: GraphView,
+  types: ValueTypes,
+  turnedBack: ReadonlySet<ValueId>,
+  value: ValueId,
+): ValueId | undefined {
+  const producer = view.producers.get(value);
+  const proto = producer === undefined ? undefined : view.nodes[producer.node];
+  const [source = ''] = proto?.input ?? [];
+  if (proto === undefined || producer?.output !== 0 || source === '' || !PASSING.has(proto.opType))
+    return undefined;
+  if (usesOf(view, value).some(({ kind }) => kind !== 'input') || isConstant(view, source)) return undefined;
+  const isFloat = (at: ValueId): boolean => isFloating(types.get(at)?.dataType ?? 0);
+  switch (proto.opType) {
+    case 'Dropout':
+      return proto.output.slice(1).some((mask) => usesOf(view, mask).length > 0) ? undefined : source;
+    case 'Cast':
+    case 'CastLike':
+      return isFloat(source) && isFloat(value) ? source : undefined;
+    case 'Transpose':
+      return turnedBack.has(source) ? producerOf(view, source)?.input[0] : undefined;
+    case 'QuantizeLinear':
+      return mayFoldActivation(view, proto, source) ? undefined : source;
+    default:
+      return source;
+  }
+}
+
+/**
+ * What Transposes give to Transposes that turn it back, and to nobody else: what others read transposed is part of the
+ * network's layout.
+ */
+function valuesTurnedBack(view: GraphView): ReadonlySet<ValueId> {
+  const found = new Set<ValueId>();
+  for (const first of view.nodes) {
+    const [value = ''] = first.output;
+    if (first.opType !== 'Transpose') continue;
+    const turned = usesOf(view, value).every((use) => {
+      const reader = use.kind === 'input' ? view.nodes[use.node] : undefined;
+      return reader?.opType === 'Transpose' && areInverse(first, reader);
+    });
+    if (turned) found.add(value);
+  }
+  return found;
+}
+
+function areInverse(first: NodeProto, second: NodeProto): boolean {
+  const [a, b] = [first, second].map(({ attribute }) => attribute.get('perm')?.ints);
+  // Both reverse all axes where neither says how.
+  if (a === undefined || b === undefined) return a === b;
+  return a.length === b.length && b.every((from, to) => a[from] === to);
+}
+
+/** Weights keep what is in front of them: it says how they are stored. */
+function isConstant(view: GraphView, value: ValueId): boolean {
+  const producer = producerOf(view, value);
+  return (
+    view.initializers.has(value) || producer?.opType === 'Constant' || constantOf(view, value) !== undefined
+  );
+}
+
+/** A convolution quantized to a range that starts at 0 has its activation in the quantizer, which is no mere hand-over. */
+function mayFoldActivation(view: GraphView, quantizer: NodeProto, source: ValueId): boolean {
+  if (!startsAtZero(constantOf(view, quantizer.input[2] ?? ''))) return false;
+  let node = producerOf(view, source);
+  for (let passed = 0; passed < CHAIN_LIMIT && node !== undefined && PASSING.has(node.opType); passed += 1)
+    node = producerOf(view, node.input[0] ?? '');
+  if (node === undefined) return false;
+  const { opType, input } = node;
+  return (
+    isConvolution(opType) ||
+    NORMS.has(opType) ||
+    (ARITHMETIC.has(opType) && input.some((value) => isConstant(view, value)))
+  );
+}
