@@ -91,7 +91,6 @@ export type RejectionReason =
   | 'activation-arithmetic'
   | 'position-embedding'
   | 'decoding'
-  | 'not-linear'
   | 'no-project'
   | 'unknown-channels'
   | 'unknown-rank'
