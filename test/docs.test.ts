@@ -13,7 +13,8 @@ function members(source: string, type: string): string[] {
 
 /** The first cells of a table, where they are code. */
 function rows(page: string, heading: string): string[] {
-  const [, table = ''] = page.match(new RegExp(`^\\| ${heading} \\|[^\\n]*\\n([^]*?)\\n(?:\\n|$)`, 'm')) ?? [];
+  const [, table = ''] =
+    page.match(new RegExp(`^\\| ${heading} \\|[^\\n]*\\n([^]*?)\\n(?:\\n|$)`, 'm')) ?? [];
   return [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, cell = '']) => cell).sort();
 }
 

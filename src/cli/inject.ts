@@ -21,7 +21,7 @@ import { forEachInput, type InputResult, type RunContext, runContext } from './r
 import { verifyOutput } from './verification.ts';
 import { toRunOptions } from './verify-options.ts';
 import { readGivenWeights } from './weights-option.ts';
-import { injectedPath, prepareOutput } from './write-output.ts';
+import { injectedPath, outputOption, prepareOutput } from './write-output.ts';
 
 /** What `inject` was called with. */
 interface InjectCall {
@@ -45,12 +45,7 @@ export async function injectCommand(
   values: Readonly<Record<string, unknown>>,
   io: CliIo,
 ): Promise<ExitCodeNumber> {
-  const output = values['output'] === undefined ? undefined : String(values['output']);
-  if (output !== undefined && inputs.length > 1) {
-    throw usageError(
-      `-o names one file, and there are ${inputs.length} inputs: leave it out, or run once for each`,
-    );
-  }
+  const output = outputOption(values, inputs.length);
   const dryRun = values['dryRun'] === true;
   const context = runContext(io, {
     volume: toVolume(values),

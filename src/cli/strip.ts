@@ -16,7 +16,7 @@ import { patterns, toVolume } from './inject-options.ts';
 import type { CliIo } from './io.ts';
 import { DASH, withData, withInput } from './open-input.ts';
 import { forEachInput, runContext } from './run-context.ts';
-import { prepareOutput, strippedPath } from './write-output.ts';
+import { outputOption, prepareOutput, strippedPath } from './write-output.ts';
 
 /** Takes the blocks of the last injection out of each of the models, some of them, or those of all injections. */
 export async function stripCommand(
@@ -24,12 +24,7 @@ export async function stripCommand(
   values: Readonly<Record<string, unknown>>,
   io: CliIo,
 ): Promise<ExitCodeNumber> {
-  const output = values['output'] === undefined ? undefined : String(values['output']);
-  if (output !== undefined && inputs.length > 1) {
-    throw usageError(
-      `-o names one file, and there are ${inputs.length} inputs: leave it out, or run once for each`,
-    );
-  }
+  const output = outputOption(values, inputs.length);
   const sites = patterns(values['sites']);
   const all = values['all'] === true;
   if (all && sites.length > 0)

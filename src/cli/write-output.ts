@@ -31,6 +31,18 @@ export interface OutputRequest {
 }
 
 /**
+ * The value of `-o`, where it was given.
+ *
+ * Throws `cli/usage` where there is more than one input for it.
+ */
+export function outputOption(values: Readonly<Record<string, unknown>>, inputs: number): string | undefined {
+  if (values['output'] === undefined) return undefined;
+  if (inputs > 1)
+    throw usageError(`-o names one file, and there are ${inputs} inputs: leave it out, or run once for each`);
+  return String(values['output']);
+}
+
+/**
  * Looks whether an output can be written, so that a mistake shows before the work and not after it.
  *
  * On stdout, data files cannot come along: they are named.

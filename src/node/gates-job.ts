@@ -3,6 +3,7 @@ import { dirname, resolve } from 'node:path';
 import { type CollectOptions, collectGates, type GatesReport, openGates } from '../evaluate/index.ts';
 import { openModel, strip } from '../splice/index.ts';
 import { patchedBytes } from '../wire/patch.ts';
+import { answeringParent } from './data-job.ts';
 import { type DataOptions, openData } from './eval-data.ts';
 import { openFile } from './file-source.ts';
 import type { JobContext } from './isolate.ts';
@@ -16,12 +17,9 @@ export interface GatesJob {
   readonly options: Omit<CollectOptions, 'resize' | 'beforeRun' | 'shouldStop' | 'onProgress'>;
 }
 
-/** Milliseconds between messages on how far it has come. */
-const PROGRESS_INTERVAL = 200;
-
 /** Opens model and data and collects the gates. */
-export async function run(job: GatesJob, { progress, stop }: JobContext): Promise<GatesReport> {
-  process.on('SIGINT', () => {});
+export async function run(job: GatesJob, context: JobContext): Promise<GatesReport> {
+  const answers = answeringParent(context);
   const file = await openFile(job.model);
   try {
     const model = await openModel(file);
@@ -29,27 +27,9 @@ export async function run(job: GatesJob, { progress, stop }: JobContext): Promis
     const externalData = { folder: dirname(resolve(job.model)) };
     const source = { bytes: await patchedBytes(patch), externalData };
     const { dataset, resize } = await openData(job.data, job.dataOptions);
-    let last = 0;
-    const report = await collectGates(
-      await openOnnxRuntime(),
-      { path: job.model, source, sites, findings },
-      dataset,
-      {
-        ...job.options,
-        resize,
-        // onnxruntime blocks the event loop. A turn of it before each run starts what can be decoded meanwhile, and
-        // hears whether a stop was asked for.
-        beforeRun: () => new Promise((turn) => setImmediate(turn)),
-        shouldStop: () => stop.aborted,
-        async onProgress(value) {
-          const now = performance.now();
-          if (now - last > PROGRESS_INTERVAL) {
-            last = now;
-            await progress(value);
-          }
-        },
-      },
-    );
+    const opened = { path: job.model, source, sites, findings };
+    const options = { ...job.options, resize, ...answers };
+    const report = await collectGates(await openOnnxRuntime(), opened, dataset, options);
     if (report.proposal === null) return report;
     const stripped = await strip(model, { sites: report.proposal.sites });
     return { ...report, proposal: { ...report.proposal, bytes: file.size - stripped.patch.size } };
