@@ -72,7 +72,15 @@ export function scalarOf(view: GraphView, value: ValueId): number | undefined {
 }
 
 function ofTensor(tensor: TensorProto): Constant {
-  return { dataType: tensor.dataType, dims: tensor.dims, numbers: inlineNumbers(tensor) };
+  const { dataType, dims } = tensor;
+  return {
+    dataType,
+    dims,
+    // Mostly only the sizes are asked for.
+    get numbers() {
+      return inlineNumbers(tensor);
+    },
+  };
 }
 
 function ofConstantNode(node: NodeProto): Constant | undefined {

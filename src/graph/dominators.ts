@@ -1,58 +1,59 @@
-import { capturedValues } from './captures.ts';
 import { orderNodes } from './order.ts';
 import type { GraphView, NodeId } from './view.ts';
+import { LEFT_OUT, type ValueNumber } from './wires.ts';
 
 /** The node that stands for all sources of the graph: its inputs and its constants. */
 export const ROOT: NodeId = -1;
 
 /** For every node the nearest one that all paths from the graph's inputs to it pass through. */
 export interface Dominators {
-  /** The immediate dominator of a node, or {@link ROOT}. */
-  readonly parent: ReadonlyMap<NodeId, NodeId>;
+  /** The immediate dominator of each node, or {@link ROOT}. Here as below the root comes first: a node is one further on. */
+  readonly parents: Int32Array;
   /** Steps from the root. */
-  readonly depth: ReadonlyMap<NodeId, number>;
+  readonly depths: Int32Array;
   /** A dominator further up: following these where they do not lead too far reaches any depth in few steps. */
-  readonly jump: ReadonlyMap<NodeId, NodeId>;
+  readonly jumps: Int32Array;
 }
 
 /**
  * Dominators over the paths that data takes. Constants do not count as sources: a convolution is dominated by the
  * producer of its data, whatever its weights come from.
  *
- * `isConstant` tells the values to leave out. (Cooper, Harvey, Kennedy: "A Simple, Fast Dominance Algorithm"; on an
+ * `isData` tells the values to follow. (Cooper, Harvey, Kennedy: "A Simple, Fast Dominance Algorithm"; on an
  * acyclic graph in topological order one pass is enough. The jumps are those of Myers: "An Applicative Random-Access
  * Stack"; without them, sums that run along a deep network would each cost its depth.)
  */
-export function dominatorsOf(view: GraphView, isConstant: (value: string) => boolean): Dominators {
-  const parent = new Map<NodeId, NodeId>();
-  const depth = new Map<NodeId, number>([[ROOT, 0]]);
-  const jump = new Map<NodeId, NodeId>([[ROOT, ROOT]]);
-  const dominators = { parent, depth, jump };
+export function dominatorsOf(view: GraphView, isData: (value: ValueNumber) => boolean): Dominators {
+  const { reads, writers } = view.wires;
+  const size = reads.length + 1;
+  const parents = new Int32Array(size).fill(ROOT);
+  const depths = new Int32Array(size);
+  const jumps = new Int32Array(size).fill(ROOT);
+  const dominators = { parents, depths, jumps };
   for (const node of orderNodes(view).order) {
     let found: NodeId | undefined;
-    const proto = view.nodes[node];
-    if (proto === undefined) continue;
-    for (const value of [...proto.input, ...capturedValues(proto)]) {
-      if (value === '' || isConstant(value)) continue;
-      const source = view.producers.get(value)?.node ?? ROOT;
+    for (const value of reads[node] ?? []) {
+      if (value === LEFT_OUT || !isData(value)) continue;
+      const source = writers[value] ?? ROOT;
       found = found === undefined ? source : commonDominator(dominators, found, source);
     }
     const above = found ?? ROOT;
-    const depthOf = (at: NodeId): number => depth.get(at) ?? 0;
-    const near = jump.get(above) ?? ROOT;
-    const far = jump.get(near) ?? ROOT;
-    parent.set(node, above);
-    depth.set(node, depthOf(above) + 1);
-    jump.set(node, depthOf(above) - depthOf(near) === depthOf(near) - depthOf(far) ? far : above);
+    const near = jumps[above + 1] ?? ROOT;
+    const far = jumps[near + 1] ?? ROOT;
+    const depth = depths[above + 1] ?? 0;
+    const nearDepth = depths[near + 1] ?? 0;
+    parents[node + 1] = above;
+    depths[node + 1] = depth + 1;
+    jumps[node + 1] = depth - nearDepth === nearDepth - (depths[far + 1] ?? 0) ? far : above;
   }
   return dominators;
 }
 
 /** The nearest node that dominates both, each counting as a dominator of itself. */
-export function commonDominator({ parent, depth, jump }: Dominators, a: NodeId, b: NodeId): NodeId {
-  const depthOf = (node: NodeId): number => depth.get(node) ?? 0;
-  const up = (node: NodeId): NodeId => parent.get(node) ?? ROOT;
-  const jumpOf = (node: NodeId): NodeId => jump.get(node) ?? ROOT;
+export function commonDominator({ parents, depths, jumps }: Dominators, a: NodeId, b: NodeId): NodeId {
+  const depthOf = (node: NodeId): number => depths[node + 1] ?? 0;
+  const up = (node: NodeId): NodeId => parents[node + 1] ?? ROOT;
+  const jumpOf = (node: NodeId): NodeId => jumps[node + 1] ?? ROOT;
   let [low, high] = depthOf(a) > depthOf(b) ? [a, b] : [b, a];
   while (depthOf(low) > depthOf(high)) low = depthOf(jumpOf(low)) >= depthOf(high) ? jumpOf(low) : up(low);
   // At one depth jumps are equally long.

@@ -1,5 +1,5 @@
 import { DataType } from '../onnx/data-type.ts';
-import type { Dim, GraphProto, NodeProto, TypeProto } from '../onnx/model-file.ts';
+import type { Dim, GraphProto, TypeProto } from '../onnx/model-file.ts';
 import { orderNodes } from './order.ts';
 import { isSmall, openTensor, tensorNumbers } from './partial/tensor.ts';
 import { evaluatePartially } from './partial-values.ts';
@@ -18,7 +18,9 @@ import { REDUCTION_RULES } from './shapes/reduction.ts';
 import { type Rule, UNKNOWN } from './shapes/rule.ts';
 import { SLICING_RULES } from './shapes/slicing.ts';
 import type { PartialTensor, ValueType, ValueTypes } from './types.ts';
-import { type GraphView, type ValueId, viewGraph } from './view.ts';
+import { ValueTable } from './value-table.ts';
+import { type GraphView, type NodeId, type ValueId, viewGraph } from './view.ts';
+import { LEFT_OUT, type ValueNumber } from './wires.ts';
 
 /** Every rule by `domain:opType`. */
 export const SHAPE_RULES: ReadonlyMap<string, Rule> = new Map(
@@ -44,7 +46,7 @@ const DEPTH_LIMIT = 8;
 /** Values that a body can see, its own first. */
 interface Scope {
   readonly view: GraphView;
-  readonly types: Map<ValueId, ValueType>;
+  readonly types: ValueTable<ValueType>;
   readonly numbers: Map<ValueId, PartialTensor | undefined>;
   readonly outer: Scope | undefined;
   readonly depth: number;
@@ -67,30 +69,38 @@ export function inferTypes(view: GraphView): ValueTypes {
 }
 
 function inferScope(view: GraphView, outer: Scope | undefined): Scope {
+  const { numbers, writes } = view.wires;
+  const types = new ValueTable<ValueType>(view.wires);
   const scope: Scope = {
     view,
-    types: new Map(),
+    types,
     numbers: new Map(),
     outer,
     depth: outer === undefined ? 0 : outer.depth + 1,
   };
-  const { types } = scope;
-  for (const [value, { type }] of view.inputs) types.set(value, declared(type));
-  for (const [value, { dims, dataType }] of view.initializers)
-    types.set(value, clean({ dataType, shape: dims }));
+  const start = (name: ValueId, type: ValueType): void => {
+    types.byNumber[numbers.get(name) ?? LEFT_OUT] = clean(type);
+  };
+  for (const [name, { type }] of view.inputs) start(name, declared(type));
+  for (const [name, { dims, dataType }] of view.initializers) start(name, { dataType, shape: dims });
   const { order, cyclic } = orderNodes(view);
-  for (const at of order) {
-    const node = view.nodes[at];
-    if (node !== undefined) inferNode(node, scope);
-  }
-  for (const at of cyclic) {
-    for (const value of view.nodes[at]?.output ?? []) setType(value, UNKNOWN, scope);
+  for (const node of order) inferNode(node, scope);
+  for (const node of cyclic) {
+    for (const value of writes[node] ?? []) setType(value, UNKNOWN, scope);
   }
   return scope;
 }
 
-function inferNode(node: NodeProto, scope: Scope): void {
-  const inputs = node.input.map((value) => typeOf(value, scope));
+function inferNode(at: NodeId, scope: Scope): void {
+  const { view, outer } = scope;
+  const { names, reads, writes } = view.wires;
+  const node = view.nodes[at];
+  if (node === undefined) return;
+  const read = reads[at] ?? [];
+  const inputs = node.input.map((name, input) => {
+    const type = scope.types.byNumber[read[input] ?? LEFT_OUT];
+    return type ?? (outer === undefined ? UNKNOWN : typeOf(name, outer));
+  });
   const numbers = (input: number): PartialTensor | undefined => numbersOf(node.input[input] ?? '', scope);
   const key = `${node.domain}:${node.opType}`;
   const rule = scope.view.functions.has(key) ? undefined : SHAPE_RULES.get(key);
@@ -100,32 +110,37 @@ function inferNode(node: NodeProto, scope: Scope): void {
     bodyOutputs: (body: GraphProto) => bodyOutputs(body, scope),
   };
   const computed = rule?.(node, inputs, context) ?? [];
-  for (const [output, value] of node.output.entries()) setType(value, computed[output] ?? UNKNOWN, scope);
-  const [first = ''] = node.output;
-  if (rule === undefined || first === '') return;
-  const { dataType, shape } = typeOf(first, scope);
+  writes[at]?.forEach((value, output) => {
+    setType(value, computed[output] ?? UNKNOWN, scope);
+  });
+  const [first = LEFT_OUT] = writes[at] ?? [];
+  if (rule === undefined || first === LEFT_OUT) return;
+  const { dataType, shape } = scope.types.byNumber[first] ?? UNKNOWN;
   if (shape === undefined || !isSmall(shape)) return;
   // A small tensor of integers that is not known can still be joined with others that are.
   const entries = (input: number) => numbers(input) ?? openTensor(inputs[input]);
-  scope.numbers.set(first, evaluatePartially({ node, inputs, numbers: entries, dataType, shape }));
+  const evaluated = evaluatePartially({ node, inputs, numbers: entries, dataType, shape });
+  if (evaluated !== undefined) scope.numbers.set(names[first] ?? '', evaluated);
 }
 
 /** Keeps what was computed of a value, and fills its gaps with what the file declares; the first definition stands. */
-function setType(value: ValueId, computed: ValueType, { view, types }: Scope): void {
-  if (value === '' || types.has(value)) return;
-  const { dataType, shape } = clean(computed);
-  const info = view.valueInfo.get(value) ?? view.outputs.get(value);
+function setType(value: ValueNumber, computed: ValueType, { view, types }: Scope): void {
+  if (value === LEFT_OUT || types.byNumber[value] !== undefined) return;
+  const cleaned = clean(computed);
+  const name = view.wires.names[value] ?? '';
+  const info = view.valueInfo.get(name) ?? view.outputs.get(name);
   if (info === undefined) {
-    types.set(value, { dataType, shape });
+    types.byNumber[value] = cleaned;
     return;
   }
+  const { dataType, shape } = cleaned;
   const stated = declared(info.type);
   // People type the symbols of outputs: the "height" of a mask need not be that of the image.
-  const trusted = view.outputs.has(value) ? stated.shape?.map(numeric) : stated.shape;
-  types.set(value, {
+  const trusted = view.outputs.has(name) ? stated.shape?.map(numeric) : stated.shape;
+  types.byNumber[value] = {
     dataType: dataType === DataType.UNDEFINED ? stated.dataType : dataType,
     shape: mergeDeclared(shape, trusted),
-  });
+  };
 }
 
 function numeric(dim: Dim): Dim {
@@ -144,31 +159,31 @@ function declared({ elemType, shape }: TypeProto): ValueType {
 }
 
 /** Leaves out what no tensor can be: too many axes, sizes that are negative, broken or beyond counting. */
-function clean({ dataType, shape }: ValueType): ValueType {
+function clean(type: ValueType): ValueType {
+  const { dataType, shape } = type;
   if (shape === undefined || shape.length > RANK_LIMIT) return { dataType, shape: undefined };
-  return { dataType, shape: shape.every(isDim) ? shape : shape.map((dim) => (isDim(dim) ? dim : undefined)) };
+  return shape.every(isDim) ? type : { dataType, shape: shape.map((dim) => (isDim(dim) ? dim : undefined)) };
 }
 
 function isDim(dim: Dim): boolean {
   return typeof dim !== 'number' || (Number.isSafeInteger(dim) && dim >= 0);
 }
 
-function typeOf(value: ValueId, scope: Scope): ValueType {
+function typeOf(name: ValueId, scope: Scope): ValueType {
   for (let at: Scope | undefined = scope; at !== undefined; at = at.outer) {
-    const type = at.types.get(value);
+    const type = at.types.get(name);
     if (type !== undefined) return type;
   }
   return UNKNOWN;
 }
 
-function numbersOf(value: ValueId, scope: Scope): PartialTensor | undefined {
-  if (value === '') return undefined;
+function numbersOf(name: ValueId, scope: Scope): PartialTensor | undefined {
+  if (name === '') return undefined;
   for (let at: Scope | undefined = scope; at !== undefined; at = at.outer) {
-    if (!at.types.has(value)) continue;
-    const initializer = at.view.initializers.get(value);
-    if (initializer !== undefined && !at.numbers.has(value))
-      at.numbers.set(value, tensorNumbers(initializer));
-    return at.numbers.get(value);
+    if (!at.types.has(name)) continue;
+    const initializer = at.view.initializers.get(name);
+    if (initializer !== undefined && !at.numbers.has(name)) at.numbers.set(name, tensorNumbers(initializer));
+    return at.numbers.get(name);
   }
   return undefined;
 }

@@ -4,7 +4,7 @@ import { formatName } from '../onnx/format-name.ts';
 import type { FunctionProto, GraphProto, ModelFile, NodeProto } from '../onnx/model-file.ts';
 import { bodiesOf } from './captures.ts';
 import { findOrder } from './order.ts';
-import type { Producer } from './view.ts';
+import { wireNodes } from './wires.ts';
 
 /** One thing that is wrong with a model's graph. */
 export interface LintFinding {
@@ -112,12 +112,7 @@ function lintFunction(entry: FunctionProto, findings: LintFinding[]): void {
 }
 
 function lintOrder(nodes: readonly NodeProto[], findings: LintFinding[]): void {
-  const producers = new Map<string, Producer>();
-  for (const [node, proto] of nodes.entries()) {
-    for (const [output, value] of proto.output.entries()) producers.set(value, { node, output });
-  }
-  producers.delete('');
-  const [first] = findOrder({ nodes, producers }).cyclic;
+  const [first] = findOrder(wireNodes(nodes)).cyclic;
   const node = first === undefined ? undefined : nodes[first];
   if (node === undefined) return;
   findings.push({

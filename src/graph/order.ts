@@ -1,5 +1,5 @@
-import { capturedValues } from './captures.ts';
 import type { GraphView, NodeId } from './view.ts';
+import type { Wires } from './wires.ts';
 
 /** An order in which every node comes after those it reads from. */
 export interface NodeOrder {
@@ -14,30 +14,25 @@ export interface NodeOrder {
 /** Views never change, and inference, strides, dominators and finders all ask for the order of one. */
 const known = new WeakMap<GraphView, NodeOrder>();
 
-/** The part of a graph view that an order is told from. */
-export type Orderable = Pick<GraphView, 'nodes' | 'producers'>;
-
 /** Orders the nodes of the graph so that producers come first; linear in the size of the graph. */
 export function orderNodes(view: GraphView): NodeOrder {
   let order = known.get(view);
   if (order === undefined) {
-    order = findOrder(view);
+    order = findOrder(view.wires);
     known.set(view, order);
   }
   return order;
 }
 
 /** Orders the nodes of any graph, a body's or a function's too; {@link orderNodes} remembers those of views. */
-export function findOrder(view: Orderable): NodeOrder {
-  if (isSorted(view)) return { order: view.nodes.map((_, node) => node), cyclic: [], sorted: true };
-  const waiting = new Int32Array(view.nodes.length);
+export function findOrder({ reads, writers }: Wires): NodeOrder {
+  const nodes = [...reads.keys()];
+  if (isSorted(reads, writers)) return { order: nodes, cyclic: [], sorted: true };
+  const waiting = new Int32Array(nodes.length);
   const readers = new Map<NodeId, NodeId[]>();
-  for (const [node, proto] of view.nodes.entries()) {
-    const sources = new Set<NodeId>();
-    for (const value of [...proto.input, ...capturedValues(proto)]) {
-      const producer = view.producers.get(value);
-      if (producer !== undefined) sources.add(producer.node);
-    }
+  for (const node of nodes) {
+    const sources = new Set(reads[node]?.map((value) => writers[value] ?? -1));
+    sources.delete(-1);
     waiting[node] = sources.size;
     for (const source of sources) {
       const list = readers.get(source);
@@ -45,8 +40,7 @@ export function findOrder(view: Orderable): NodeOrder {
       else list.push(node);
     }
   }
-  const order: NodeId[] = [];
-  for (const node of view.nodes.keys()) if (waiting[node] === 0) order.push(node);
+  const order = nodes.filter((node) => waiting[node] === 0);
   for (let at = 0; at < order.length; at += 1) {
     for (const reader of readers.get(order[at] ?? 0) ?? []) {
       const left = (waiting[reader] ?? 0) - 1;
@@ -55,15 +49,9 @@ export function findOrder(view: Orderable): NodeOrder {
     }
   }
   const ordered = new Set(order);
-  const cyclic = [...view.nodes.keys()].filter((node) => !ordered.has(node));
-  return { order, cyclic, sorted: false };
+  return { order, cyclic: nodes.filter((node) => !ordered.has(node)), sorted: false };
 }
 
-function isSorted({ nodes, producers }: Orderable): boolean {
-  const comesBefore = (node: NodeId, value: string): boolean => (producers.get(value)?.node ?? -1) < node;
-  for (const [node, proto] of nodes.entries()) {
-    for (const value of proto.input) if (!comesBefore(node, value)) return false;
-    for (const value of capturedValues(proto)) if (!comesBefore(node, value)) return false;
-  }
-  return true;
+function isSorted(reads: Wires['reads'], writers: Wires['writers']): boolean {
+  return reads.every((values, node) => values.every((value) => (writers[value] ?? -1) < node));
 }

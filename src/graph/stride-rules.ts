@@ -160,26 +160,31 @@ function larger(a: number | undefined, b: number | undefined): number | undefine
 
 /** Inputs aligned at the last axis, as broadcasting has it; an axis that is stretched has no say. */
 const aligned: StrideRule = ({ inputs, shapes, output }) => {
-  const images = inputs.flatMap((strides, input) =>
-    strides === undefined ? [] : [{ strides, shape: shapes[input] }],
-  );
-  if (images.length === 0) return undefined;
-  const rank = output?.length ?? Math.max(...images.map(({ strides }) => strides.length));
-  const fits = images.some(({ strides }) => strides.length === rank || strides.length === 0);
-  if (!fits) return new Array<undefined>(rank).fill(undefined);
-  return Array.from({ length: rank }, (_, axis) => {
-    let result: number | undefined = 0;
-    for (const { strides, shape } of images) {
+  const images = inputs.filter((strides) => strides !== undefined);
+  const [first] = images;
+  if (first === undefined) return undefined;
+  // Mostly one image goes through as it is.
+  if (images.length === 1 && first.length === output?.length && shapes[inputs.indexOf(first)] === output)
+    return first;
+  const rank = output?.length ?? Math.max(...images.map(({ length }) => length));
+  if (!images.some(({ length }) => length === rank || length === 0))
+    return new Array<undefined>(rank).fill(undefined);
+  const result = new Array<number | undefined>(rank).fill(0);
+  inputs.forEach((strides, input) => {
+    if (strides === undefined) return;
+    const shape = shapes[input];
+    for (let axis = 0; axis < rank; axis += 1) {
       const at = strides.length === 0 ? axis : axis - rank + strides.length;
       if (at < 0) continue;
       const stride = strides.length === 0 ? 1 : strides[at];
-      const [before, after] = [shape?.[at], output?.[axis]];
+      const before = shape?.[at];
+      const after = output?.[axis];
       if (before === 1 && after !== 1) continue;
       const known = typeof before === 'number' && typeof after === 'number' && stride !== undefined;
-      result = larger(result, known ? bySizes(stride, before, after) : stride);
+      result[axis] = larger(result[axis], known ? bySizes(stride, before, after) : stride);
     }
-    return result;
   });
+  return result;
 };
 
 /** Joined, split, padded: sizes change and strides do not. */

@@ -1,7 +1,9 @@
 import { orderNodes } from './order.ts';
 import { type AxisStrides, type StrideOperands, strideRuleOf } from './stride-rules.ts';
 import type { ValueTypes } from './types.ts';
+import { ValueTable } from './value-table.ts';
 import type { GraphView, ValueId } from './view.ts';
+import { LEFT_OUT } from './wires.ts';
 
 /**
  * How many positions of the network's input one position of a value stands for, along the axis where they are most:
@@ -17,38 +19,36 @@ import type { GraphView, ValueId } from './view.ts';
  * ```
  */
 export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<ValueId, number> {
-  const axes = new Map<ValueId, AxisStrides>();
-  const shapeOf = (value: ValueId) => types.get(value)?.shape;
+  const { numbers, reads, writes } = view.wires;
+  const axes = new Array<AxisStrides | undefined>(numbers.size);
+  const typeOf = ValueTable.of(view.wires, types).byNumber;
   let image: readonly (number | undefined)[] | undefined;
   for (const value of view.inputs.keys()) {
     if (view.initializers.has(value)) continue;
-    const shape = shapeOf(value);
+    const number = numbers.get(value) ?? LEFT_OUT;
+    const shape = typeOf[number]?.shape;
     // Lengths, thresholds and the like are no images.
     if (shape !== undefined && shape.length < 2) continue;
-    axes.set(value, shape?.map(() => 1) ?? []);
+    axes[number] = shape?.map(() => 1) ?? [];
     image ??= shape?.map((dim) => (typeof dim === 'number' ? dim : undefined));
   }
   for (const at of orderNodes(view).order) {
     const node = view.nodes[at];
     if (node === undefined) continue;
-    for (const value of node.output) {
-      if (value === '' || axes.has(value)) continue;
-      const operands: StrideOperands = {
-        view,
-        node,
-        inputs: node.input.map((input) => axes.get(input)),
-        shapes: node.input.map(shapeOf),
-        output: shapeOf(value),
-      };
+    const read = reads[at] ?? [];
+    const inputs = node.input.map((_, input) => axes[read[input] ?? LEFT_OUT]);
+    const shapes = node.input.map((_, input) => typeOf[read[input] ?? LEFT_OUT]?.shape);
+    for (const value of writes[at] ?? []) {
+      if (value === LEFT_OUT || axes[value] !== undefined) continue;
+      const operands: StrideOperands = { view, node, inputs, shapes, output: typeOf[value]?.shape };
       const found = strideRuleOf(node)(operands);
-      if (found !== undefined) axes.set(value, bySizes(found, operands.output, image));
+      if (found !== undefined) axes[value] = bySizes(found, operands.output, image);
     }
   }
-  const strides = new Map<ValueId, number>();
-  for (const [value, found] of axes) {
-    const stride = largestStride(found);
-    if (stride !== undefined) strides.set(value, stride);
-  }
+  const strides = new ValueTable<number>(view.wires);
+  axes.forEach((found, value) => {
+    if (found !== undefined) strides.byNumber[value] = largestStride(found);
+  });
   return strides;
 }
 
@@ -65,6 +65,7 @@ function bySizes(
 ): AxisStrides {
   if (image === undefined || shape?.length !== image.length || shape.length !== strides.length)
     return strides;
+  if (!strides.includes(undefined)) return strides;
   return strides.map((stride, axis) => {
     const [whole, size] = [image[axis], shape[axis]];
     if (stride !== undefined || axis < 2 || whole === undefined || typeof size !== 'number') return stride;
@@ -74,6 +75,6 @@ function bySizes(
 
 function largestStride(strides: AxisStrides): number | undefined {
   if (strides.length === 0) return 1;
-  const known = strides.filter((stride): stride is number => stride !== undefined && stride > 0);
-  return known.length === 0 ? undefined : Math.max(...known);
+  const largest = strides.reduce<number>((all, stride) => Math.max(all, stride ?? 0), 0);
+  return largest > 0 ? largest : undefined;
 }

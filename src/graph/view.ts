@@ -6,13 +6,10 @@ import type {
   TensorProto,
   ValueInfoProto,
 } from '../onnx/model-file.ts';
-import { capturedValues } from './captures.ts';
+import { ValueTable } from './value-table.ts';
+import { LEFT_OUT, type NodeId, type ValueId, type ValueNumber, type Wires, wireNodes } from './wires.ts';
 
-/** A value by its name, one to one with the name's bytes. */
-export type ValueId = string;
-
-/** A node by its place in the file's order. */
-export type NodeId = number;
+export type { NodeId, ValueId };
 
 /** One reader of a value. */
 export type Use =
@@ -41,6 +38,8 @@ export interface GraphView {
   /** Version of ONNX's own operator set; 0 where it is not imported. */
   readonly opset: number;
   readonly nodes: readonly NodeProto[];
+  /** The same with numbers for names, for what goes through all of the graph. */
+  readonly wires: Wires;
   readonly producers: ReadonlyMap<ValueId, Producer>;
   readonly uses: ReadonlyMap<ValueId, readonly Use[]>;
   readonly initializers: ReadonlyMap<ValueId, TensorProto>;
@@ -67,36 +66,56 @@ export interface GraphView {
  */
 export function viewGraph(model: ModelFile): GraphView {
   const { graph } = model;
-  const producers = new Map<ValueId, Producer>();
-  const uses = new Map<ValueId, Use[]>();
-  const addUse = (value: ValueId, use: Use): void => {
-    const list = uses.get(value);
-    if (list === undefined) uses.set(value, [use]);
-    else list.push(use);
-  };
-  for (const [node, proto] of graph.node.entries()) {
-    for (const [output, value] of proto.output.entries()) {
-      if (value !== '' && !producers.has(value)) producers.set(value, { node, output });
-    }
-    for (const [input, value] of proto.input.entries()) {
-      if (value !== '') addUse(value, { kind: 'input', node, input });
-    }
-    for (const value of capturedValues(proto)) addUse(value, { kind: 'capture', node });
-  }
-  for (const [index, output] of graph.output.entries()) addUse(output.name, { kind: 'output', index });
+  const weights = [...graph.initializer, ...graph.sparseInitializer];
+  const wires = wireNodes(
+    graph.node,
+    [graph.input, weights, graph.output].flatMap((items) => items.map(({ name }) => name)),
+  );
   return {
     model,
     graph,
     opset: model.opsetImport.find((entry) => entry.domain === '')?.version ?? 0,
     nodes: graph.node,
-    producers,
-    uses,
-    initializers: byName([...graph.initializer, ...graph.sparseInitializer]),
+    wires,
+    producers: findProducers(wires),
+    uses: findUses(graph, wires),
+    initializers: byName(weights),
     inputs: byName(graph.input),
     outputs: byName(graph.output),
     valueInfo: byName(graph.valueInfo),
     functions: new Map(model.functions.map((entry) => [`${entry.domain}:${entry.name}`, entry])),
   };
+}
+
+function findProducers(wires: Wires): ValueTable<Producer> {
+  const producers = new ValueTable<Producer>(wires);
+  wires.writes.forEach((written, node) => {
+    written.forEach((value, output) => {
+      // The first definition stands, within a node too.
+      if (wires.writers[value] === node) producers.byNumber[value] ??= { node, output };
+    });
+  });
+  return producers;
+}
+
+function findUses(graph: GraphProto, wires: Wires): ValueTable<readonly Use[]> {
+  const uses = new ValueTable<Use[]>(wires);
+  const add = (value: ValueNumber, use: Use): void => {
+    const list = uses.byNumber[value];
+    if (list === undefined) uses.byNumber[value] = [use];
+    else list.push(use);
+  };
+  wires.reads.forEach((read, node) => {
+    const inputs = graph.node[node]?.input.length ?? 0;
+    read.forEach((value, at) => {
+      if (at >= inputs) add(value, { kind: 'capture', node });
+      else if (value !== LEFT_OUT) add(value, { kind: 'input', node, input: at });
+    });
+  });
+  for (const [index, { name }] of graph.output.entries()) {
+    add(wires.numbers.get(name) ?? LEFT_OUT, { kind: 'output', index });
+  }
+  return uses;
 }
 
 /** The node that writes a value, or nothing for graph inputs and initializers. */

@@ -35,7 +35,7 @@ export interface Found {
 export interface Context {
   readonly reading: Reading;
   /** The block that each node belongs to. */
-  readonly taken: ReadonlyMap<NodeId, Block>;
+  readonly taken: readonly (Block | undefined)[];
   /** Whether the caller asked for a kind by name. */
   readonly asked: ReadonlySet<SiteKind>;
 }

@@ -1,5 +1,7 @@
 import type { ValueTypes } from '../graph/types.ts';
+import { ValueTable } from '../graph/value-table.ts';
 import type { GraphView, NodeId, ValueId } from '../graph/view.ts';
+import type { ValueNumber } from '../graph/wires.ts';
 import type { Dim, NodeProto } from '../onnx/model-file.ts';
 import type { Convolution } from './convolution.ts';
 import { LAYOUTS } from './operators.ts';
@@ -13,21 +15,26 @@ export function channelAxesOf(
   view: GraphView,
   types: ValueTypes,
   order: readonly NodeId[],
-  isData: (value: ValueId) => boolean,
-  convolutions: ReadonlyMap<NodeId, Convolution>,
-): ReadonlyMap<ValueId, number> {
-  const axes = new Map<ValueId, number>();
+  data: readonly boolean[],
+  convolutions: readonly (Convolution | undefined)[],
+): ValueTable<number> {
+  const { names, reads, writes } = view.wires;
+  const axes = new ValueTable<number>(view.wires);
+  const typeOf = ValueTable.of(view.wires, types).byNumber;
+  const shapeOf = (value: ValueNumber): readonly Dim[] | undefined => typeOf[value]?.shape;
   for (const node of order) {
     const proto = view.nodes[node];
     if (proto === undefined) continue;
-    const convolution = convolutions.get(node);
-    for (const value of proto.output) {
-      if (value === '' || !isData(value)) continue;
-      const axis =
-        convolution !== undefined
-          ? axisOfConvolution(convolution, types, value)
-          : axisBehind(proto, types, axes, isData, value);
-      if (axis !== undefined) axes.set(value, axis);
+    const convolution = convolutions[node];
+    const source = reads[node]?.find(
+      (value, at) => at < proto.input.length && data[value] === true && axes.byNumber[value] !== undefined,
+    );
+    for (const value of writes[node] ?? []) {
+      if (data[value] !== true) continue;
+      if (convolution !== undefined)
+        axes.byNumber[value] = axisOfConvolution(convolution, types, names[value] ?? '');
+      else if (source !== undefined)
+        axes.byNumber[value] = axisBehind(proto, axes.byNumber[source] ?? 1, shapeOf(source), shapeOf(value));
     }
   }
   return axes;
@@ -46,16 +53,10 @@ function axisOfConvolution(
 
 function axisBehind(
   proto: NodeProto,
-  types: ValueTypes,
-  axes: ReadonlyMap<ValueId, number>,
-  isData: (value: ValueId) => boolean,
-  value: ValueId,
+  axis: number,
+  before: readonly Dim[] | undefined,
+  after: readonly Dim[] | undefined,
 ): number | undefined {
-  const source = proto.input.find((input) => isData(input) && axes.has(input));
-  const axis = source === undefined ? undefined : axes.get(source);
-  if (source === undefined || axis === undefined) return undefined;
-  const before = types.get(source)?.shape;
-  const after = types.get(value)?.shape;
   if (proto.opType === 'Transpose') {
     const perm = proto.attribute.get('perm')?.ints;
     if (perm !== undefined) return perm.includes(axis) ? perm.indexOf(axis) : undefined;

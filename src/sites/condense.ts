@@ -1,6 +1,14 @@
 import { constantOf } from '../graph/constants.ts';
 import type { ValueTypes } from '../graph/types.ts';
-import { type GraphView, producerOf, type Use, useKey, usesOf, type ValueId } from '../graph/view.ts';
+import {
+  type GraphView,
+  producerOf,
+  type Use,
+  useKey,
+  usesOf,
+  type ValueId,
+  viewGraph,
+} from '../graph/view.ts';
 import { isFloating } from '../onnx/data-type.ts';
 import type { NodeProto } from '../onnx/model-file.ts';
 import { isConvolution, startsAtZero } from './convolution.ts';
@@ -61,16 +69,8 @@ export function condense(written: GraphView, types: ValueTypes): Condensed {
     const moved = proto.input.some((value) => originOf(value) !== value);
     return moved ? { ...proto, input: proto.input.map(originOf) } : proto;
   });
-  const producers = new Map(
-    [...written.producers].filter(([, { node }]) => nodes[node]?.output.length !== 0),
-  );
-  const uses = new Map<ValueId, Use[]>();
-  for (const [value, list] of written.uses) {
-    const origin = originOf(value);
-    const kept = list.filter((use) => use.kind !== 'input' || nodes[use.node]?.input.length !== 0);
-    if (kept.length > 0) uses.set(origin, [...(uses.get(origin) ?? []), ...kept]);
-  }
-  return { view: { ...written, nodes, producers, uses }, written, originOf };
+  const graph = { ...written.graph, node: nodes };
+  return { view: viewGraph({ ...written.model, graph }), written, originOf };
 }
 
 /**

@@ -72,30 +72,30 @@ export function isMatrixProduct(opType: string): boolean {
 /**
  * Reads a node as a convolution with weights, or gives nothing.
  *
- * A convolution of two data values (a cross-correlation, as trackers have) has no weights and is none.
+ * `isData` tells whether an input is data. A convolution of two data values (a cross-correlation, as trackers have) has no weights and is none.
  */
 export function readConvolution(
   view: GraphView,
   types: ValueTypes,
-  isData: (value: ValueId) => boolean,
   node: NodeProto,
+  isData: (input: number) => boolean,
 ): Convolution | undefined {
   const places = CONVOLUTIONS.get(node.opType);
-  if (places !== undefined) return readSliding(view, types, isData, node, places);
+  if (places !== undefined) return readSliding(view, types, node, isData, places);
   const product = PRODUCTS.get(node.opType);
-  return product === undefined ? undefined : readProduct(view, types, isData, node, product);
+  return product === undefined ? undefined : readProduct(view, types, node, isData, product);
 }
 
 function readSliding(
   view: GraphView,
   types: ValueTypes,
-  isData: (value: ValueId) => boolean,
   node: NodeProto,
+  isData: (input: number) => boolean,
   [dataAt, weightsAt]: readonly [number, number],
 ): Convolution | undefined {
   const data = node.input[dataAt];
   const weights = node.input[weightsAt];
-  if (data === undefined || weights === undefined || isData(weights)) return undefined;
+  if (data === undefined || weights === undefined || isData(weightsAt)) return undefined;
   const dims = dimsOf(view, types, weights);
   const group = node.attribute.get('group')?.i ?? 1;
   const channelsLast =
@@ -139,13 +139,13 @@ function fusedSum(node: NodeProto): ValueId | undefined {
 function readProduct(
   view: GraphView,
   types: ValueTypes,
-  isData: (value: ValueId) => boolean,
   node: NodeProto,
+  isData: (input: number) => boolean,
   [dataAt, weightsAt]: readonly [number, number],
 ): Convolution | undefined {
   const data = node.input[dataAt];
   const weights = node.input[weightsAt];
-  if (data === undefined || weights === undefined || !isData(data) || isData(weights)) return undefined;
+  if (data === undefined || weights === undefined || !isData(dataAt) || isData(weightsAt)) return undefined;
   const dims = dimsOf(view, types, weights);
   const turned = (node.attribute.get('transB')?.i ?? 0) === 1;
   const [rows, columns] = [dims?.at(-2), dims?.at(-1)];

@@ -1,6 +1,6 @@
-import { capturedValues } from '../graph/captures.ts';
 import { scalarOf } from '../graph/constants.ts';
-import type { GraphView, NodeId, ValueId } from '../graph/view.ts';
+import type { GraphView, NodeId } from '../graph/view.ts';
+import { LEFT_OUT } from '../graph/wires.ts';
 
 /** Operators whose result depends on sizes alone, whatever they read. */
 const SIZE_OPERATORS: ReadonlySet<string> = new Set(['Shape', 'Size']);
@@ -11,20 +11,27 @@ const SIZE_OPERATORS: ReadonlySet<string> = new Set(['Shape', 'Size']);
  * Weights do not, nor does arithmetic on shapes, nor do the scale and zero point that DynamicQuantizeLinear finds:
  * none of them is a branch of a block.
  */
-export function dataValuesOf(view: GraphView, order: readonly NodeId[]): ReadonlySet<ValueId> {
-  const data = new Set<ValueId>();
-  for (const name of view.inputs.keys()) if (!view.initializers.has(name)) data.add(name);
-  const carries = (value: ValueId): boolean =>
-    data.has(value) || (value !== '' && !view.producers.has(value) && !view.initializers.has(value));
+export function dataValuesOf(view: GraphView, order: readonly NodeId[]): readonly boolean[] {
+  const { names, reads, writes, writers } = view.wires;
+  // What nothing defines is read from outside, as bodies do.
+  const data = names.map(
+    (name, value) => value !== LEFT_OUT && writers[value] === -1 && !view.initializers.has(name),
+  );
   for (const node of order) {
     const proto = view.nodes[node];
+    const read = reads[node] ?? [];
     if (proto === undefined || SIZE_OPERATORS.has(proto.opType)) continue;
     // Zeros in the shape of something fill up channels.
-    if (proto.opType === 'Mul' && proto.input.some((value) => !carries(value) && scalarOf(view, value) === 0))
+    if (
+      proto.opType === 'Mul' &&
+      proto.input.some((name, at) => data[read[at] ?? LEFT_OUT] !== true && scalarOf(view, name) === 0)
+    )
       continue;
-    if (!proto.input.some(carries) && ![...capturedValues(proto)].some(carries)) continue;
-    const outputs = proto.opType === 'DynamicQuantizeLinear' ? proto.output.slice(0, 1) : proto.output;
-    for (const value of outputs) if (value !== '') data.add(value);
+    if (!read.some((value) => data[value])) continue;
+    const written = writes[node] ?? [];
+    for (const value of proto.opType === 'DynamicQuantizeLinear' ? written.slice(0, 1) : written) {
+      if (value !== LEFT_OUT) data[value] = true;
+    }
   }
   return data;
 }

@@ -20,8 +20,13 @@ export function findDecoderStages({ reading, taken, asked }: Context): Found {
   const blocks: Block[] = [];
   if (!asked.has('decoder')) return { blocks, rejections: [] };
   for (const node of reading.order) {
-    const step = reading.steps.get(node);
-    if (step === undefined || taken.has(node) || reading.owners.has(node) || !isStage(reading, step))
+    const step = reading.steps[node];
+    if (
+      step === undefined ||
+      taken[node] !== undefined ||
+      reading.owners[node] !== undefined ||
+      !isStage(reading, step)
+    )
       continue;
     const value = outputOf(reading, step);
     if (!reading.reachesWeights.has(value)) continue;

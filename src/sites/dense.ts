@@ -24,12 +24,14 @@ export function findDenseLayers({ reading, taken }: Context): Found {
   const layers: Layer[] = [];
   const byOutput = new Map<ValueId, Layer>();
   for (const node of reading.order) {
-    const step = reading.steps.get(node);
+    const step = reading.steps[node];
     if (step === undefined || protoOf(reading, node).opType.endsWith('Concat') === false) continue;
-    if (taken.has(node) || reading.owners.has(node) || !joinsChannels(reading, step)) continue;
+    if (taken[node] !== undefined || reading.owners[node] !== undefined || !joinsChannels(reading, step))
+      continue;
     byInputs.set(keyOf(step.inputs), outputOf(reading, step));
     const layer = step.role === 'concat' ? readLayer(reading, step, byInputs) : undefined;
-    if (layer === undefined || [...layer.branch.steps].some((inner) => taken.has(inner.node))) continue;
+    if (layer === undefined || [...layer.branch.steps].some((inner) => taken[inner.node] !== undefined))
+      continue;
     layers.push(layer);
     byOutput.set(outputOf(reading, step), layer);
   }
@@ -92,7 +94,7 @@ function makeBlock(reading: Reading, { join, kept, branch }: Layer): Block {
     uses,
     reader: readers[0] ?? join.node,
     anchor: join.node,
-    nodes: nodesOf([join, ...branch.steps]),
+    nodes: nodesOf([join], branch.steps),
     around: { input: kept, output: outputOf(reading, join), skip: kept },
     gate: [...branch.steps].find(({ role }) => role === 'gate'),
     project: undefined,

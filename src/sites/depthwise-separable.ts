@@ -16,10 +16,15 @@ export function findDepthwiseSeparables({ reading, taken, asked }: Context): Fou
   const blocks: Block[] = [];
   const rejections: Rejection[] = [];
   for (const node of reading.order) {
-    const step = reading.steps.get(node);
-    if (step?.convolution?.pointwise !== true || taken.has(node) || reading.owners.has(node)) continue;
+    const step = reading.steps[node];
+    if (
+      step?.convolution?.pointwise !== true ||
+      taken[node] !== undefined ||
+      reading.owners[node] !== undefined
+    )
+      continue;
     const pair = readInvertedResidual(reading, step);
-    if (pair === undefined || taken.has(pair.depthwise.node)) continue;
+    if (pair === undefined || taken[pair.depthwise.node] !== undefined) continue;
     const end = activatedOutput(reading, step);
     if (end === undefined) continue;
     if (!step.convolution.fusedActivation && isLinear(reading, outputOf(reading, step))) continue;

@@ -32,13 +32,13 @@ const ON_THE_WAY: ReadonlySet<StepRole> = new Set([
 /** Says of every merge and every depthwise convolution that no finder has accounted for what it is. */
 export function explainRest(
   reading: Reading,
-  taken: ReadonlyMap<NodeId, Block>,
+  taken: readonly (Block | undefined)[],
   explained: ReadonlyMap<NodeId, Rejection>,
 ): readonly Rejection[] {
   const rejections: Rejection[] = [];
   for (const node of reading.order) {
     if (explained.has(node)) continue;
-    const why = explain(reading, node, taken.get(node));
+    const why = explain(reading, node, taken[node]);
     if (why !== undefined) rejections.push(reject(reading, node, ...why));
   }
   return rejections;
@@ -50,7 +50,7 @@ function explain(reading: Reading, node: NodeId, block: Block | undefined): Why 
   if (inputs.length === 0) return undefined;
   if (SUMS.has(proto.opType) && inputs.length === 1 && proto.input.length > 1)
     return explainConstant(reading, node);
-  const own = reading.steps.get(node);
+  const own = reading.steps[node];
   const outer = outermost(reading, node);
   if (own?.convolution?.fusedSum !== undefined && reading.isData(own.convolution.fusedSum)) {
     return own.convolution.blocked
@@ -126,7 +126,7 @@ const AFTER_SCORES: ReadonlySet<StepRole> = new Set(['affine', 'pass', 'layout',
 const SCALING_BACK: ReadonlySet<StepRole> = new Set(['affine', 'pass']);
 
 function comesBefore({ place }: Reading, a: NodeId, b: NodeId): boolean {
-  return (place.get(a) ?? 0) < (place.get(b) ?? 0);
+  return (place[a] ?? 0) < (place[b] ?? 0);
 }
 
 function explainComposite({ role, node: end }: Step, node: NodeId): Why | undefined {
@@ -148,7 +148,7 @@ function explainComposite({ role, node: end }: Step, node: NodeId): Why | undefi
 }
 
 function explainDepthwise(reading: Reading, node: NodeId): Why {
-  const step = reading.steps.get(node);
+  const step = reading.steps[node];
   const value = step === undefined ? '' : outputOf(reading, step);
   if (!reading.reachesWeights.has(value)) {
     return ['decoding', "a depthwise convolution that gives the network's predictions"];

@@ -16,6 +16,7 @@ import { beginReading, channelsOf, type Reading } from './reading.ts';
 import { findResiduals } from './residual.ts';
 import { findShuffles } from './shuffle.ts';
 import type { ExistingGate, Rejection, SiteKind, SiteReport } from './site.ts';
+import type { Step } from './step.ts';
 import { readSteps } from './steps.ts';
 
 /** Which families are looked for. */
@@ -72,7 +73,7 @@ function search(view: GraphView, types: ValueTypes, options: SiteOptions, depth:
   readSteps(reading);
   const kinds = options.kinds ?? 'auto';
   const asked = new Set<SiteKind>(kinds === 'auto' ? [] : kinds === 'all' ? SITE_KINDS : kinds);
-  const taken = new Map<NodeId, Block>();
+  const taken = new Array<Block | undefined>(view.nodes.length);
   const blocks: Block[] = [];
   const rejections = new Map<NodeId, Rejection>();
   const note = (rejection: Rejection): void => {
@@ -83,7 +84,7 @@ function search(view: GraphView, types: ValueTypes, options: SiteOptions, depth:
     for (const made of found.blocks) {
       const block = made.gate === undefined ? { ...made, gate: gateOn(reading, made.value) } : made;
       blocks.push(block);
-      for (const node of block.nodes) if (!taken.has(node)) taken.set(node, block);
+      for (const node of block.nodes) taken[node] ??= block;
     }
     found.rejections.forEach(note);
   }
@@ -108,16 +109,17 @@ function gatesOf(
   reading: Reading,
   { written, originOf }: Condensed,
   blocks: readonly Block[],
-  taken: ReadonlyMap<NodeId, Block>,
+  taken: readonly (Block | undefined)[],
 ): readonly ExistingGate[] {
   const inBlocks = new Set(blocks.map(({ gate }) => gate?.node));
-  return [...reading.steps.values()]
-    .filter(({ role }) => role === 'gate')
+  return reading.order
+    .map((node) => reading.steps[node])
+    .filter((step): step is Step => step?.role === 'gate')
     .map((gate) => ({
       node: gate.node,
       // As the product reads it.
       value: written.nodes[gate.node]?.input.find((value) => originOf(value) === gate.inputs[0]) ?? '',
-      kind: inBlocks.has(gate.node) || taken.has(gate.node) ? 'se' : 'gate',
+      kind: inBlocks.has(gate.node) || taken[gate.node] !== undefined ? 'se' : 'gate',
       channels: channelsOf(reading, gate.inputs[0] ?? ''),
     }));
 }

@@ -23,13 +23,13 @@ export function findInceptions({ reading, taken }: Context): Found {
   const blocks: Block[] = [];
   const rejections: Rejection[] = [];
   for (const node of reading.order) {
-    const step = reading.steps.get(node);
-    if (step?.role !== 'concat' || taken.has(node) || reading.owners.has(node)) continue;
+    const step = reading.steps[node];
+    if (step?.role !== 'concat' || taken[node] !== undefined || reading.owners[node] !== undefined) continue;
     if (step.inputs.length > BRANCH_LIMIT || !joinsChannels(reading, step)) continue;
     const module = readModule(reading, step);
     if (
       module === undefined ||
-      module.branches.some(({ steps }) => [...steps].some((inner) => taken.has(inner.node)))
+      module.branches.some(({ steps }) => [...steps].some((inner) => taken[inner.node] !== undefined))
     ) {
       continue;
     }
@@ -49,7 +49,7 @@ export function findInceptions({ reading, taken }: Context): Found {
       uses: allUses(reading, value),
       reader: firstReader(reading, value),
       anchor: node,
-      nodes: nodesOf([step, ...module.branches.flatMap(({ steps }) => [...steps])]),
+      nodes: nodesOf([step], ...module.branches.map(({ steps }) => steps)),
       around: { input: module.source, output: value, skip: undefined },
       gate: undefined,
       project: undefined,

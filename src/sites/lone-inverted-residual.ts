@@ -11,14 +11,14 @@ export function findLoneInvertedResiduals({ reading, taken }: Context): Found {
   const blocks: Block[] = [];
   const rejections: Rejection[] = [];
   const projects = new Set<NodeId>();
-  for (const { project } of taken.values()) if (project !== undefined) projects.add(project);
+  for (const block of taken) if (block?.project !== undefined) projects.add(block.project);
   const readers = new Map<NodeId, InvertedResidual[]>();
   for (const node of reading.order) {
-    const step = reading.steps.get(node);
+    const step = reading.steps[node];
     if (step?.convolution?.pointwise !== true || step.convolution.fusedActivation) continue;
-    if (taken.has(node) || reading.owners.has(node)) continue;
+    if (taken[node] !== undefined || reading.owners[node] !== undefined) continue;
     const found = readInvertedResidual(reading, step);
-    if (found === undefined || taken.has(found.depthwise.node)) continue;
+    if (found === undefined || taken[found.depthwise.node] !== undefined) continue;
     if (!found.activated || !isLinear(reading, outputOf(reading, step))) continue;
     if (found.linearFeed !== undefined && !projects.has(found.linearFeed.node)) {
       rejections.push(

@@ -16,9 +16,7 @@ export function makeSites(
 ): { readonly sites: readonly Site[]; readonly rejections: readonly Rejection[] } {
   const rejections: Rejection[] = [];
   const unnumbered: Omit<Site, 'id'>[] = [];
-  const inOrder = blocks.toSorted(
-    (a, b) => (reading.place.get(a.reader) ?? 0) - (reading.place.get(b.reader) ?? 0),
-  );
+  const inOrder = blocks.toSorted((a, b) => (reading.place[a.reader] ?? 0) - (reading.place[b.reader] ?? 0));
   for (const block of inOrder) {
     const made = makeSite(reading, condensed, block, isSelected);
     if ('reason' in made) rejections.push(made);

@@ -15,7 +15,7 @@ type Find = (view: GraphView, types: ValueTypes) => readonly Site[];
 export function rejectNested(view: GraphView, types: ValueTypes, find: Find): readonly Rejection[] {
   const rejections: Rejection[] = [];
   const calls = new Map<string, string | undefined>();
-  for (const [node, proto] of view.nodes.entries()) {
+  view.nodes.forEach((proto, node) => {
     const bodies = bodiesOf(proto);
     if (bodies.length > 0) {
       const sites = bodies.flatMap((body) => sitesOfBody(view, types, proto, body, find));
@@ -24,16 +24,17 @@ export function rejectNested(view: GraphView, types: ValueTypes, find: Find): re
         rejections.push({ node, opType: proto.opType, reason: 'inside-body', detail });
       }
     }
+    if (view.functions.size === 0) return;
     const key = `${proto.domain}:${proto.opType}`;
     const called = view.functions.get(key);
-    if (called === undefined) continue;
+    if (called === undefined) return;
     // One call tells for all: the function is the same.
     if (!calls.has(key)) calls.set(key, describeFunction(view, types, proto, called, find));
     const inside = calls.get(key);
-    if (inside === undefined) continue;
+    if (inside === undefined) return;
     const detail = `${inside} inside the model-local function that it calls, which is not edited`;
     rejections.push({ node, opType: proto.opType, reason: 'inside-function', detail });
-  }
+  });
   return rejections;
 }
 

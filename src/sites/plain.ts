@@ -20,15 +20,16 @@ const MERGES: ReadonlySet<StepRole> = new Set(['sum', 'product', 'concat']);
  */
 export function findPlains({ reading, taken, asked }: Context): Found {
   const wanted = asked.has('plain');
-  if (!wanted && (taken.size > 0 || hasOther(reading))) return { blocks: [], rejections: [] };
+  if (!wanted && (taken.some((block) => block !== undefined) || hasOther(reading)))
+    return { blocks: [], rejections: [] };
   const raised = wanted ? new Set<string>() : valuesBehindUpsampling(reading);
   const blocks: Block[] = [];
   for (const node of reading.order) {
-    const step = reading.steps.get(node);
+    const step = reading.steps[node];
     const convolution = step?.convolution;
     if (step === undefined || convolution?.form !== 'conv' || convolution.depthwise || step.inputs.length > 1)
       continue;
-    if (taken.has(node) || reading.owners.has(node)) continue;
+    if (taken[node] !== undefined || reading.owners[node] !== undefined) continue;
     const end = activatedOutput(reading, step);
     if (end === undefined || raised.has(end.value) || !reading.reachesWeights.has(end.value)) continue;
     blocks.push({
@@ -38,7 +39,7 @@ export function findPlains({ reading, taken, asked }: Context): Found {
       uses: allUses(reading, end.value),
       reader: firstReader(reading, end.value),
       anchor: node,
-      nodes: nodesOf([step, ...end.steps]),
+      nodes: nodesOf([step], end.steps),
       around: { input: convolution.data, output: end.value, skip: undefined },
       gate: undefined,
       project: undefined,
@@ -50,7 +51,8 @@ export function findPlains({ reading, taken, asked }: Context): Found {
 
 /** What a plain network does not have: depthwise layers, gates, attention, recurrence (in bodies too), early merges. */
 function hasOther(reading: Reading): boolean {
-  for (const step of reading.steps.values()) {
+  for (const step of reading.steps) {
+    if (step === undefined) continue;
     if (
       OTHER.has(step.role) ||
       step.convolution?.depthwise === true ||
@@ -67,7 +69,7 @@ function hasOther(reading: Reading): boolean {
 function valuesBehindUpsampling(reading: Reading): ReadonlySet<string> {
   const raised = new Set<string>();
   for (const node of reading.order) {
-    const step = reading.steps.get(node);
+    const step = reading.steps[node];
     if (step === undefined || (step.role !== 'upsample' && !step.inputs.some((value) => raised.has(value))))
       continue;
     for (const value of reading.view.nodes[node]?.output ?? []) raised.add(value);

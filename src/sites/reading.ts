@@ -1,10 +1,11 @@
-import { capturedValues } from '../graph/captures.ts';
 import { type Constant, constantOf } from '../graph/constants.ts';
 import { type Dominators, dominatorsOf } from '../graph/dominators.ts';
 import { orderNodes } from '../graph/order.ts';
 import { stridesOf } from '../graph/strides.ts';
 import type { ValueType, ValueTypes } from '../graph/types.ts';
+import { ValueTable } from '../graph/value-table.ts';
 import type { GraphView, NodeId, Use, ValueId } from '../graph/view.ts';
+import { LEFT_OUT, type ValueNumber } from '../graph/wires.ts';
 import type { NodeProto } from '../onnx/model-file.ts';
 import { channelAxesOf } from './channel-axes.ts';
 import { type Convolution, readConvolution } from './convolution.ts';
@@ -18,18 +19,18 @@ export interface Reading {
   /** Nodes, producers before readers. */
   readonly order: readonly NodeId[];
   /** Place of each node in the order. */
-  readonly place: ReadonlyMap<NodeId, number>;
+  readonly place: Int32Array;
   readonly dominators: Dominators;
   /** The step that ends in each node that reads data. */
-  readonly steps: Map<NodeId, Step>;
+  readonly steps: (Step | undefined)[];
   /** For nodes inside a step of several nodes, that step. */
-  readonly owners: Map<NodeId, Step>;
+  readonly owners: (Step | undefined)[];
   /** Axis of the channels of each value, where it can be told. */
-  readonly channelAxes: ReadonlyMap<ValueId, number>;
+  readonly channelAxes: ValueTable<number>;
   readonly strides: ReadonlyMap<ValueId, number>;
   /** Whether a value depends on the contents of a graph input. */
   readonly isData: (value: ValueId) => boolean;
-  readonly convolutions: ReadonlyMap<NodeId, Convolution>;
+  readonly convolutions: readonly (Convolution | undefined)[];
   /** Data inputs by node. */
   readonly dataInputs: readonly (readonly ValueId[])[];
   /** Steps that walks may still visit, all together: keeps the time linear whatever the graph. */
@@ -37,7 +38,7 @@ export interface Reading {
   /** The last node that computes attention, if any does; known once the steps are read. */
   readonly attention: { last: NodeId | undefined };
   /** Values from which a convolution or fully connected layer is reached other than through a softmax or the like. */
-  readonly reachesWeights: ReadonlySet<ValueId>;
+  readonly reachesWeights: ValueTable<true>;
 }
 
 /** Blocks in blocks visit a node a few times; DenseNets of all features, some dozens. */
@@ -48,28 +49,32 @@ const SPARE_NODES = 1000;
 /** Derives everything but the steps, which {@link readSteps} fills in. */
 export function beginReading(view: GraphView, types: ValueTypes): Reading {
   const { order } = orderNodes(view);
+  const { names, numbers, reads } = view.wires;
   const data = dataValuesOf(view, order);
-  const isData = (value: ValueId): boolean =>
-    data.has(value) || (value !== '' && !view.producers.has(value) && !view.initializers.has(value));
-  const convolutions = new Map<NodeId, Convolution>();
-  for (const node of order) {
-    const proto = view.nodes[node];
-    const convolution = proto === undefined ? undefined : readConvolution(view, types, isData, proto);
-    if (convolution !== undefined) convolutions.set(node, convolution);
-  }
+  const isData = (value: ValueId): boolean => {
+    const number = numbers.get(value);
+    return number === undefined || data[number] === true;
+  };
+  const place = new Int32Array(view.nodes.length);
+  order.forEach((node, at) => {
+    place[node] = at;
+  });
+  const convolutions = view.nodes.map((proto, node) =>
+    readConvolution(view, types, proto, (input) => data[reads[node]?.[input] ?? LEFT_OUT] === true),
+  );
   return {
     view,
     types,
     order,
-    place: new Map(order.map((node, place) => [node, place])),
-    dominators: dominatorsOf(view, (value) => !isData(value)),
-    steps: new Map(),
-    owners: new Map(),
-    channelAxes: channelAxesOf(view, types, order, isData, convolutions),
+    place,
+    dominators: dominatorsOf(view, (value) => data[value] === true),
+    steps: new Array<Step | undefined>(view.nodes.length),
+    owners: new Array<Step | undefined>(view.nodes.length),
+    channelAxes: channelAxesOf(view, types, order, data, convolutions),
     strides: stridesOf(view, types),
     isData,
     convolutions,
-    dataInputs: view.nodes.map((proto) => readDataInputs(proto, isData)),
+    dataInputs: reads.map((values) => readDataInputs(values, data, names)),
     budget: { steps: STEPS_PER_NODE * (view.nodes.length + SPARE_NODES) },
     attention: { last: undefined },
     reachesWeights: valuesBeforeWeights(view, order, convolutions),
@@ -88,14 +93,17 @@ const DECODING: ReadonlySet<string> = new Set([
 function valuesBeforeWeights(
   view: GraphView,
   order: readonly NodeId[],
-  convolutions: ReadonlyMap<NodeId, Convolution>,
-): ReadonlySet<ValueId> {
-  const reaching = new Set<ValueId>();
-  for (const node of order.toReversed()) {
+  convolutions: readonly (Convolution | undefined)[],
+): ValueTable<true> {
+  const { reads, writes } = view.wires;
+  const reaching = new ValueTable<true>(view.wires);
+  for (let at = order.length - 1; at >= 0; at -= 1) {
+    const node = order[at] ?? 0;
     const proto = view.nodes[node];
     if (proto === undefined || DECODING.has(proto.opType)) continue;
-    if (!convolutions.has(node) && !proto.output.some((value) => reaching.has(value))) continue;
-    for (const value of proto.input) reaching.add(value);
+    if (convolutions[node] === undefined && !writes[node]?.some((value) => reaching.byNumber[value]))
+      continue;
+    for (const value of reads[node]?.slice(0, proto.input.length) ?? []) reaching.byNumber[value] = true;
   }
   return reaching;
 }
@@ -110,22 +118,21 @@ export function dataInputsOf({ dataInputs }: Reading, node: NodeId): readonly Va
   return dataInputs[node] ?? [];
 }
 
-function readDataInputs(proto: NodeProto, isData: (value: ValueId) => boolean): readonly ValueId[] {
-  const found: ValueId[] = [];
-  const add = (value: ValueId): void => {
-    if (value !== '' && isData(value) && !found.includes(value)) found.push(value);
-  };
-  // A join of a thousand operands would make `includes` slow.
-  if (proto.input.length > 32) for (const value of new Set(proto.input)) add(value);
-  else for (const value of proto.input) add(value);
-  for (const value of capturedValues(proto)) add(value);
-  return found;
+function readDataInputs(
+  values: readonly ValueNumber[],
+  data: readonly boolean[],
+  names: readonly ValueId[],
+): readonly ValueId[] {
+  const found: ValueNumber[] = [];
+  for (const value of values) if (data[value]) found.push(value);
+  const once = found.length > 1 ? [...new Set(found)] : found;
+  return once.map((value) => names[value] ?? '');
 }
 
 /** The step that gives a value, or nothing for graph inputs. */
 export function stepBehind(reading: Reading, value: ValueId): Step | undefined {
   const producer = reading.view.producers.get(value);
-  return producer === undefined ? undefined : reading.steps.get(producer.node);
+  return producer === undefined ? undefined : reading.steps[producer.node];
 }
 
 /** The steps that read a value: where one node inside a larger step does, the larger step. */
@@ -142,10 +149,10 @@ export function stepsAfter(reading: Reading, value: ValueId): readonly Step[] {
 
 /** The largest step that a node belongs to. */
 export function outermost(reading: Reading, node: NodeId): Step | undefined {
-  let step = reading.owners.get(node) ?? reading.steps.get(node);
+  let step = reading.owners[node] ?? reading.steps[node];
   for (let outer = step; outer !== undefined; ) {
     step = outer;
-    const next = reading.owners.get(outer.node);
+    const next = reading.owners[outer.node];
     outer = next === step ? undefined : next;
   }
   return step;

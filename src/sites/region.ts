@@ -17,9 +17,12 @@ export interface Branch {
 
 /** The nearest node that all paths to all operands pass through, or the root. */
 export function forkOf({ view, dominators }: Reading, operands: readonly ValueId[]): NodeId {
-  return operands
-    .map((value) => view.producers.get(value)?.node ?? ROOT)
-    .reduce((a, b) => commonDominator(dominators, a, b));
+  let fork: NodeId | undefined;
+  for (const value of operands) {
+    const node = view.producers.get(value)?.node ?? ROOT;
+    fork = fork === undefined ? node : commonDominator(dominators, fork, node);
+  }
+  return fork ?? ROOT;
 }
 
 /**
@@ -51,7 +54,11 @@ export function branchOf(reading: Reading, operand: ValueId, fork: NodeId): Bran
   return { operand, steps, sources };
 }
 
-/** All nodes of some steps. */
-export function nodesOf(steps: Iterable<Step>): readonly NodeId[] {
-  return [...new Set([...steps].flatMap((step) => step.nodes))];
+/** All nodes of some steps, each once. */
+export function nodesOf(...groups: readonly Iterable<Step>[]): readonly NodeId[] {
+  const nodes = new Set<NodeId>();
+  for (const steps of groups) {
+    for (const step of steps) for (const node of step.nodes) nodes.add(node);
+  }
+  return [...nodes];
 }

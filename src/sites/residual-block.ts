@@ -23,7 +23,7 @@ export function makeResidual(
   skips: readonly Skip[],
 ): Block {
   const gate = [...residual.steps].find(({ role }) => role === 'gate');
-  const nodes = nodesOf([step, ...residual.steps, ...skips.flatMap(({ branch }) => [...branch.steps])]);
+  const nodes = nodesOf([step], residual.steps, ...skips.map(({ branch }) => branch.steps));
   const around = { input: source, output: outputOf(reading, step), skip: skips[0]?.branch.operand };
   // The operand may be read by an inner Add of the same sum.
   const reader = (reading.view.uses.get(residual.operand) ?? []).find(

@@ -10,7 +10,7 @@ export function residualVariant(reading: Reading, { steps, sources }: Branch): s
     first.length > 0 && first.every(({ role }) => role === 'norm' || role === 'activation');
   if (preactivated && main.some(({ convolution }) => convolution?.form === 'conv')) return 'preactivation';
   const sizes = main
-    .toSorted((a, b) => (reading.place.get(a.node) ?? 0) - (reading.place.get(b.node) ?? 0))
+    .sort((a, b) => (reading.place[a.node] ?? 0) - (reading.place[b.node] ?? 0))
     .map(({ convolution }) => (convolution === undefined || kernelSize(convolution) === 1 ? 1 : 3));
   const depthwise = main.some(({ convolution }) => convolution?.depthwise === true);
   if (depthwise) return 'separable';

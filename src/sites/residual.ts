@@ -57,8 +57,8 @@ export function findResiduals({ reading }: Context): Found {
     take(judgeSum(reading, step, step.inputs, inner));
   };
   for (const node of reading.order) {
-    const step = reading.steps.get(node);
-    if (step?.role !== 'sum' || reading.owners.has(node) || feedsSumAlone(reading, step)) continue;
+    const step = reading.steps[node];
+    if (step?.role !== 'sum' || reading.owners[node] !== undefined || feedsSumAlone(reading, step)) continue;
     judge(step);
   }
   return { blocks, rejections };
@@ -86,7 +86,7 @@ function isSettled(verdict: Verdict): boolean {
 /** A block in what merges resolutions must not itself have come back from another one. */
 function isBlockInMerge(reading: Reading, verdict: Verdict, whole: Verdict | undefined): boolean {
   if ('rejection' in verdict || whole === undefined) return true;
-  return !verdict.block.nodes.some((node) => reading.steps.get(node)?.role === 'upsample');
+  return !verdict.block.nodes.some((node) => reading.steps[node]?.role === 'upsample');
 }
 
 /**
@@ -207,9 +207,10 @@ function chooseResidual(
           detail: 'adds branches that both compute: neither is a skip or a projection of the fork',
         };
   }
-  const heaviest = read.toSorted((a, b) => b.weight - a.weight);
-  const pick = only ?? heaviest[0];
-  if (pick === undefined || (only === undefined && pick.weight === heaviest[1]?.weight)) {
+  const most = Math.max(...read.map(({ weight }) => weight));
+  const [heaviest, ...equal] = read.filter(({ weight }) => weight === most);
+  const pick = only ?? heaviest;
+  if (pick === undefined || (only === undefined && equal.length > 0)) {
     return pick === undefined || pick.weight === 0
       ? { reason: 'no-convolution', detail: 'neither of its branches holds a convolution with weights' }
       : {

@@ -20,9 +20,9 @@ const WAY_LIMIT = 8;
 export function findShuffles({ reading, taken }: Context): Found {
   const blocks: Block[] = [];
   for (const node of reading.order) {
-    const step = reading.steps.get(node);
-    if (step?.role !== 'concat' || step.inputs.length !== 2 || taken.has(node)) continue;
-    if (reading.owners.has(node) || !joinsChannels(reading, step)) continue;
+    const step = reading.steps[node];
+    if (step?.role !== 'concat' || step.inputs.length !== 2 || taken[node] !== undefined) continue;
+    if (reading.owners[node] !== undefined || !joinsChannels(reading, step)) continue;
     const block = readUnit(reading, step);
     if (block !== undefined) blocks.push(block);
   }
@@ -44,7 +44,7 @@ function readUnit(reading: Reading, join: Step): Block | undefined {
     uses: usesBy(reading, value, [join.node]),
     reader: join.node,
     anchor: join.node,
-    nodes: nodesOf([join, ...branch.steps, ...skip.steps]),
+    nodes: nodesOf([join], branch.steps, skip.steps),
     around: {
       input: [...branch.sources][0] ?? '',
       output: outputOf(reading, join),

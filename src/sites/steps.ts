@@ -28,10 +28,10 @@ export function readSteps(reading: Reading): void {
   for (const node of reading.order) {
     const step = readStep(reading, node);
     if (step === undefined) continue;
-    reading.steps.set(node, step);
+    reading.steps[node] = step;
     if (step.role === 'attention') reading.attention.last = node;
     for (const inner of step.nodes) {
-      if (inner !== node && !reading.owners.has(inner)) reading.owners.set(inner, step);
+      if (inner !== node) reading.owners[inner] ??= step;
     }
   }
 }
@@ -57,7 +57,7 @@ function readStep(reading: Reading, node: NodeId): Step | undefined {
     readShuffle(reading, node) ??
     readSplitConvolution(reading, node);
   if (longer !== undefined) return longer;
-  const convolution = reading.convolutions.get(node);
+  const convolution = reading.convolutions[node];
   const role = convolution === undefined ? roleOf(reading, node, inputs.length) : 'convolution';
   if (convolution?.form === 'transposed') {
     return { role: 'upsample', node, nodes: [node], inputs: [convolution.data], convolution };

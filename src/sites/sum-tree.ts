@@ -30,7 +30,7 @@ export function sumTree(
 export function feedsSumAlone(reading: Reading, step: Step): boolean {
   const [use, ...more] = reading.view.uses.get(outputOf(reading, step)) ?? [];
   if (use?.kind !== 'input' || more.length > 0) return false;
-  return reading.steps.get(use.node)?.role === 'sum' && !reading.owners.has(use.node);
+  return reading.steps[use.node]?.role === 'sum' && reading.owners[use.node] === undefined;
 }
 
 /** Whether the last Add adds a skip to a sum of what is none: the bare skip, or a projection to branches that all compute. */
@@ -43,12 +43,12 @@ export function addsSkipLast(reading: Reading, step: Step, branches: readonly Br
 
 /** Whether a sum is an operand, at any depth, of another one. */
 export function isInnerSum(reading: Reading, node: NodeId, outer: Step): boolean {
-  let step = reading.steps.get(node);
+  let step = reading.steps[node];
   for (let depth = 0; depth < OPERAND_LIMIT && step?.role === 'sum'; depth += 1) {
     if (step === outer) return true;
     if (!feedsSumAlone(reading, step)) return false;
     const [use] = reading.view.uses.get(outputOf(reading, step)) ?? [];
-    step = use?.kind === 'input' ? reading.steps.get(use.node) : undefined;
+    step = use?.kind === 'input' ? reading.steps[use.node] : undefined;
   }
   return false;
 }

@@ -209,7 +209,7 @@ describe('constantOf', () => {
     const w = wireWriter();
     const bytes = w.message(7, w.message(5, w.int(1, 2), w.int(2, FLOAT), w.text(8, 'y'), w.float(4, 1)));
     const view = viewGraph(await scanModel(memorySource(bytes)));
-    expect((await errorOf(() => constantOf(view, 'y'))).code).toBe('onnx/tensor-data-size');
+    expect((await errorOf(() => constantOf(view, 'y')?.numbers)).code).toBe('onnx/tensor-data-size');
   });
 
   it('costs little where operands branch again and again', async () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { commonDominator, dominatorsOf, ROOT } from '../../src/graph/dominators.ts';
 import { orderNodes } from '../../src/graph/order.ts';
+import type { GraphView } from '../../src/graph/view.ts';
 import { type NodeRow, viewOf } from '../helpers/model.ts';
 
 /** A node as the numbers of those it reads from; -1 is the graph's input, -2 a weight. */
@@ -23,6 +24,11 @@ function graphOf(sources: Sources) {
     ];
   });
   return viewOf({ inputs: { x: [1] }, weights: { w: [1] }, nodes });
+}
+
+/** A graph, and which of its values are no weights. */
+function isData(view: GraphView): [GraphView, (value: number) => boolean] {
+  return [view, (value) => view.wires.names[value] !== 'w'];
 }
 
 /** Graphs in which a node reads from any others, cycles included. */
@@ -114,7 +120,8 @@ describe('dominatorsOf', () => {
   it('gives what removing nodes one by one gives', async () => {
     await fc.assert(
       fc.asyncProperty(acyclic.map(shuffle), async (sources) => {
-        const { parent, depth } = dominatorsOf(await graphOf(sources), (value) => value === 'w');
+        const { parents, depths } = dominatorsOf(...isData(await graphOf(sources)));
+        const parent = (node: number): number => parents[node + 1] ?? ROOT;
         const readers = new Map<number, number[]>();
         for (const [node, from] of sources.entries()) {
           const data = from.filter((source) => source !== -2);
@@ -124,12 +131,12 @@ describe('dominatorsOf', () => {
         }
         for (const node of sources.keys()) {
           const chain = new Set<number>();
-          for (let at = parent.get(node) ?? ROOT; at !== ROOT; at = parent.get(at) ?? ROOT) chain.add(at);
+          for (let at = parent(node); at !== ROOT; at = parent(at)) chain.add(at);
           const dominating = [...sources.keys()].filter(
             (other) => other !== node && !reaches(readers, ROOT, other).has(node),
           );
           expect([...chain].sort((a, b) => a - b)).toEqual(dominating);
-          expect(depth.get(node)).toBe(chain.size + 1);
+          expect(depths[node + 1]).toBe(chain.size + 1);
         }
       }),
       { numRuns: 300 },
@@ -138,22 +145,17 @@ describe('dominatorsOf', () => {
 
   it('finds the fork of a residual block from its two branches', async () => {
     // 0 → 1 → 2 → 4, 0 → 3 → 4: node 0 forks, 4 adds.
-    const dominators = dominatorsOf(
-      await graphOf([[-1], [0, -2], [1, -2], [0, -2], [2, 3]]),
-      (value) => value === 'w',
-    );
+    const dominators = dominatorsOf(...isData(await graphOf([[-1], [0, -2], [1, -2], [0, -2], [2, 3]])));
     expect(commonDominator(dominators, 2, 3)).toBe(0);
     expect(commonDominator(dominators, 2, 0)).toBe(0);
     expect(commonDominator(dominators, 2, 2)).toBe(2);
     expect(commonDominator(dominators, 4, ROOT)).toBe(ROOT);
-    expect(dominators.parent.get(4)).toBe(0);
+    expect(dominators.parents[5]).toBe(0);
   });
 
   it('does not end in a graph with a cycle', async () => {
-    const { parent } = dominatorsOf(await graphOf([[-1], [2], [1], [0]]), () => false);
-    expect([...parent]).toEqual([
-      [0, ROOT],
-      [3, 0],
-    ]);
+    const { parents } = dominatorsOf(await graphOf([[-1], [2], [1], [0]]), () => true);
+    // The root's own entry, then those of the nodes.
+    expect([...parents]).toEqual([ROOT, ROOT, ROOT, ROOT, 0]);
   });
 });

@@ -13,10 +13,12 @@ function convolved(node: NodeProto, data: Shape, weight: Shape): Shape {
   // Data of another rank than the weights is nonsense, and the weights are in the file.
   const fitting = data?.length === rank ? data : undefined;
   const window = windowOf(node, rank - 2);
-  const sizes = Array.from({ length: rank - 2 }, (_, axis) =>
-    window === undefined ? undefined : windowedDim(window, axis, fitting?.[axis + 2], kernel?.[axis]),
-  );
-  return [fitting?.[0], weight?.[0], ...sizes];
+  const shape = [fitting?.[0], weight?.[0]];
+  for (let axis = 0; axis < rank - 2; axis += 1)
+    shape.push(
+      window === undefined ? undefined : windowedDim(window, axis, fitting?.[axis + 2], kernel?.[axis]),
+    );
+  return shape;
 }
 
 /** A transposed convolution with weights [C, M / group, ...kernel] gives [N, M, ...sizes]. */

@@ -77,5 +77,7 @@ export function broadcastShapes(shapes: readonly Shape[]): Shape {
 
 function stretch(long: readonly Dim[], short: readonly Dim[]): readonly Dim[] {
   const offset = long.length - short.length;
+  // Mostly nothing is stretched.
+  if (short.every((dim, axis) => dim === 1 || dim === long[axis + offset])) return long;
   return long.map((dim, axis) => (axis < offset ? dim : broadcastDims(dim, short[axis - offset])));
 }

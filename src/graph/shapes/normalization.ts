@@ -6,6 +6,7 @@ import { intOf, type Rule, type RuleTable, reshaped, sameRule, typeAt } from './
 /** The channels of [N, C, ...] are as many as the scale has. */
 function withChannels(data: Shape, scale: Shape): Shape {
   const channels: Dim = scale?.length === 1 ? scale[0] : undefined;
+  if (typeof data?.[1] === 'number') return data;
   return data?.map((dim, axis) => (axis === 1 ? mergeDims(dim, channels) : dim));
 }
 

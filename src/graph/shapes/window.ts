@@ -20,7 +20,8 @@ export function windowOf(node: NodeProto, axes: number): Window | undefined {
   const dilations = listOf('dilations', axes, 1);
   const pads = listOf('pads', 2 * axes, 0);
   const fits = strides.length === axes && dilations.length === axes && pads.length === 2 * axes;
-  if (!fits || [...strides, ...dilations].some((step) => step < 1)) return undefined;
+  const backward = (step: number): boolean => step < 1;
+  if (!fits || strides.some(backward) || dilations.some(backward)) return undefined;
   return { strides, dilations, pads, autoPad: textOf(node, 'auto_pad', 'NOTSET') };
 }
 

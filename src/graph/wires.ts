@@ -1,0 +1,55 @@
+import type { NodeProto } from '../onnx/model-file.ts';
+import { capturedValues } from './captures.ts';
+
+/** A value by its name, one to one with the name's bytes. */
+export type ValueId = string;
+
+/** A node by its place in the file's order. */
+export type NodeId = number;
+
+/** A value by its place in {@link Wires.names}; what is worked out for every value is kept in arrays by it. */
+export type ValueNumber = number;
+
+/** The number of an optional input or output that is left out. */
+export const LEFT_OUT: ValueNumber = 0;
+
+/** What nodes read and write, with numbers for names: looked up once, since the hash of a name costs more than a rule. */
+export interface Wires {
+  readonly names: readonly ValueId[];
+  readonly numbers: ReadonlyMap<ValueId, ValueNumber>;
+  /** What each node reads: its inputs one by one, then what its bodies capture. */
+  readonly reads: readonly (readonly ValueNumber[])[];
+  readonly writes: readonly (readonly ValueNumber[])[];
+  /** The node that writes each value: the first where there are several, none (-1) for inputs and weights. */
+  readonly writers: readonly NodeId[];
+}
+
+/** Numbers the values of some nodes; those that no node need read or write can be named besides. */
+export function wireNodes(nodes: readonly NodeProto[], others: Iterable<ValueId> = []): Wires {
+  const names: ValueId[] = [];
+  const writers: NodeId[] = [];
+  const numbers = new Map<ValueId, ValueNumber>();
+  const numberOf = (name: ValueId): ValueNumber => {
+    let number = numbers.get(name);
+    if (number === undefined) {
+      number = names.length;
+      numbers.set(name, number);
+      names.push(name);
+      writers.push(-1);
+    }
+    return number;
+  };
+  numberOf('');
+  for (const name of others) numberOf(name);
+  const reads: ValueNumber[][] = [];
+  const writes: ValueNumber[][] = [];
+  nodes.forEach((proto, node) => {
+    const read = proto.input.map(numberOf);
+    for (const value of capturedValues(proto)) read.push(numberOf(value));
+    reads.push(read);
+    const written = proto.output.map(numberOf);
+    for (const value of written) if (value !== LEFT_OUT && writers[value] === -1) writers[value] = node;
+    writes.push(written);
+  });
+  return { names, numbers, reads, writes, writers };
+}
