@@ -23,6 +23,8 @@ export interface StrideOperands {
   readonly shapes: readonly Shape[];
   /** Shape of the output. */
   readonly output: Shape;
+  /** Whether the sizes of the image are known, so that sizes can tell what operators do not. */
+  readonly sized: boolean;
 }
 
 /** Tells an output's strides; nothing where it is not made from an image. */
@@ -214,7 +216,7 @@ const gathered: StrideRule = (operands) => {
 };
 
 /** The same entries under other axes: equal ones are found from both ends, the rest is told by its sizes. */
-const relabelled: StrideRule = ({ inputs: [data], shapes: [before], output: after }) => {
+const relabelled: StrideRule = ({ inputs: [data], shapes: [before], output: after, sized }) => {
   if (data === undefined) return undefined;
   if (after === undefined) return UNTOLD;
   if (before === undefined || data.length !== before.length) return after.map(() => undefined);
@@ -230,6 +232,7 @@ const relabelled: StrideRule = ({ inputs: [data], shapes: [before], output: afte
   const inner = regrouped(
     { sizes: before.slice(head, before.length - tail), strides: data.slice(head, data.length - tail) },
     after.slice(head, after.length - tail),
+    sized,
   );
   for (const [at, stride] of inner.entries()) result[head + at] = stride;
   return result;
@@ -241,7 +244,7 @@ interface Axes {
 }
 
 /** Axes merged and split: runs of them with equal products belong together. */
-function regrouped(before: Axes, after: readonly Dim[]): AxisStrides {
+function regrouped(before: Axes, after: readonly Dim[], sized: boolean): AxisStrides {
   const result: (number | undefined)[] = [];
   let [from, to] = [0, 0];
   while (to < after.length) {
@@ -257,10 +260,18 @@ function regrouped(before: Axes, after: readonly Dim[]): AxisStrides {
     if (right === undefined || typeof right === 'string')
       [fromEnd, toEnd] = [before.sizes.length, after.length];
     const group = { sizes: before.sizes.slice(from, fromEnd), strides: before.strides.slice(from, fromEnd) };
-    result.push(...after.slice(to, toEnd).map(() => strideOfGroup(group, toEnd - to)));
+    const stride = strideOfGroup(group, toEnd - to);
+    // Positions in windows, or tokens laid out as a map again: only the sizes tell which.
+    const parts = after.slice(to, toEnd);
+    const divided = sized && stride !== 0 && typeof right === 'number' && isDivided(parts);
+    result.push(...parts.map((size) => (divided && size !== 1 ? undefined : stride)));
     [from, to] = [fromEnd, toEnd];
   }
   return result;
+}
+
+function isDivided(parts: readonly Dim[]): boolean {
+  return parts.filter((size) => size !== 1).length > 1;
 }
 
 function strideOfGroup({ sizes, strides }: Axes, count: number): number | undefined {
@@ -319,7 +330,7 @@ const RULES: ReadonlyMap<string, StrideRule> = new Map([
   ...each(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze'], relabelled),
   ...each(['Slice'], sliced),
   ...each(['Gather'], gathered),
-  ...each(['Concat', 'QLinearConcat', 'Split', 'Pad', 'Crop'], kept),
+  ...each(['Concat', 'QLinearConcat', 'Split', 'SplitToSequence', 'SequenceAt', 'Pad', 'Crop'], kept),
   ...each(
     ['MatMul', 'Gemm', 'FusedMatMul', 'FusedGemm', 'MatMulInteger', 'MatMulIntegerToFloat'],
     multiplied,

@@ -32,6 +32,7 @@ export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<Value
     axes[number] = shape?.map(() => 1) ?? [];
     image ??= shape?.map((dim) => (typeof dim === 'number' ? dim : undefined));
   }
+  const sized = image?.slice(2).every((size) => size !== undefined) === true;
   for (const at of orderNodes(view).order) {
     const node = view.nodes[at];
     if (node === undefined) continue;
@@ -40,7 +41,7 @@ export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<Value
     const shapes = node.input.map((_, input) => typeOf[read[input] ?? LEFT_OUT]?.shape);
     for (const value of writes[at] ?? []) {
       if (value === LEFT_OUT || axes[value] !== undefined) continue;
-      const operands: StrideOperands = { view, node, inputs, shapes, output: typeOf[value]?.shape };
+      const operands: StrideOperands = { view, node, inputs, shapes, output: typeOf[value]?.shape, sized };
       const found = strideRuleOf(node)(operands);
       if (found !== undefined) axes[value] = bySizes(found, operands.output, image);
     }

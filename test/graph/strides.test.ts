@@ -223,6 +223,20 @@ describe('stridesOf', () => {
     expect(found).toMatchObject({ c: 4, g: 4, y: 4, columns: 2, rows: 4 });
   });
 
+  it('multiplies by blocks of pixels that become channels by reshaping', async () => {
+    const found = await strides({
+      inputs: { x: [1, 3, 32, 32] },
+      weights: { split: { ints: [1, 3, 8, 4, 8, 4] }, merged: { ints: [1, 48, 8, 8] }, w: [8, 48, 3, 3] },
+      nodes: [
+        ['Reshape', 'x split', 'g'],
+        ['Transpose', 'g', 't', { perm: [0, 3, 5, 1, 2, 4] }],
+        ['Reshape', 't merged', 'y'],
+        ['Conv', 'y w', 'c', { pads: [1, 1, 1, 1], strides: [2, 2] }],
+      ],
+    });
+    expect(found).toMatchObject({ y: 4, c: 8 });
+  });
+
   it('divides by a pixel shuffle that is written out', async () => {
     const found = await strides({
       inputs: { x: [1, 3, 16, 16] },
