@@ -1,7 +1,7 @@
 import { allUses, type Block, type Context, type Found, firstReader, reject } from './block.ts';
 import { isFire } from './fire.ts';
 import {
-  areDisjoint,
+  areApart,
   convolutionsOf,
   isClosed,
   joinsChannels,
@@ -61,7 +61,7 @@ export function findInceptions({ reading, taken }: Context): Found {
 
 function kindOf(reading: Reading, join: Step, { source, branches }: Module): SiteKind | undefined {
   if (branches.some(({ operand }) => operand === source)) return undefined;
-  if (!areDisjoint(branches) || !isClosed(reading, join.node, branches)) return undefined;
+  if (!areApart(branches) || !isClosed(reading, join.node, branches)) return undefined;
   if (!branches.every((branch) => computes(reading, branch))) return undefined;
   const weighted = branches.filter((branch) => convolutionsOf(branch).length > 0);
   const [first, second] = weighted;

@@ -19,16 +19,23 @@ export function readModule(reading: Reading, join: Step): Module | undefined {
   return source === undefined || more.length > 0 ? undefined : { source, branches };
 }
 
-/** Whether no two branches share a step. */
-export function areDisjoint(branches: readonly Branch[]): boolean {
-  const seen = new Set<Step>();
-  for (const { steps } of branches) {
-    for (const step of steps) {
-      if (seen.has(step)) return false;
-      seen.add(step);
-    }
-  }
-  return true;
+/**
+ * Whether branches run side by side: no two share a step, but for those of three or more that fan out into single
+ * convolutions at their end (1x3 beside 3x1 in Inception-v4), as if a Concat of their own had joined these.
+ */
+export function areApart(branches: readonly Branch[]): boolean {
+  const readers = new Map<Step, number>();
+  for (const { steps } of branches) for (const step of steps) readers.set(step, (readers.get(step) ?? 0) + 1);
+  const fans = branches.filter(({ steps }) => [...steps].some((step) => readers.get(step) !== 1));
+  const apart = branches.length - fans.length;
+  return (
+    fans.length === 0 ||
+    (apart >= 2 &&
+      fans.every(
+        ({ steps }) =>
+          [...steps].filter((step) => readers.get(step) === 1 && step.convolution !== undefined).length === 1,
+      ))
+  );
 }
 
 /** Whether nothing inside is read from outside: the join is the only way out. */

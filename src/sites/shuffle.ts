@@ -1,7 +1,7 @@
 import type { ValueId } from '../graph/view.ts';
 import { type Block, type Context, type Found, usesBy } from './block.ts';
 import { isStrided } from './convolution.ts';
-import { areDisjoint, convolutionsOf, joinsChannels } from './module-branches.ts';
+import { areApart, convolutionsOf, joinsChannels } from './module-branches.ts';
 import { outputOf, protoOf, type Reading, stepBehind, stepsAfter } from './reading.ts';
 import { type Branch, branchOf, forkOf, nodesOf } from './region.ts';
 import type { Step, StepRole } from './step.ts';
@@ -32,7 +32,7 @@ export function findShuffles({ reading, taken }: Context): Found {
 function readUnit(reading: Reading, join: Step): Block | undefined {
   const fork = forkOf(reading, join.inputs);
   const [a, b] = join.inputs.map((operand) => branchOf(reading, operand, fork));
-  if (a === undefined || b === undefined || !areDisjoint([a, b])) return undefined;
+  if (a === undefined || b === undefined || !areApart([a, b])) return undefined;
   const [skip, branch] = convolutionsOf(a).length <= convolutionsOf(b).length ? [a, b] : [b, a];
   const variant = variantOf(reading, join, skip, branch);
   if (variant === undefined) return undefined;
@@ -84,7 +84,7 @@ function variantOf(reading: Reading, join: Step, skip: Branch, branch: Branch): 
 /** Whether both branches read the whole of one value: a shortcut, no split. */
 function isWhole(reading: Reading, skip: Branch, branch: Branch): boolean {
   const sliced = (step: Step): boolean =>
-    ['Slice', 'Split', 'Gather'].includes(protoOf(reading, step.node).opType);
+    ['Slice', 'Split', 'Gather', 'SequenceAt'].includes(protoOf(reading, step.node).opType);
   const split = [...skip.sources].some((value) => !branch.sources.has(value));
   return !split && ![...skip.steps].some(sliced);
 }
