@@ -53,10 +53,18 @@ function furtherActivated(
 ): { readonly value: ValueId; readonly steps: readonly Step[] } {
   const steps = [...before];
   let value = from;
+  const last = before.at(-1);
+  // A ReLU that is folded into a quantizer's range has its float value behind DequantizeLinear.
+  const isInteger = last !== undefined && protoOf(reading, last.node).opType === 'QuantizeLinear';
   while (steps.length < READER_LIMIT) {
     const [step, ...more] = stepsAfter(reading, value);
     if (step === undefined || more.length > 0) break;
     const { opType } = protoOf(reading, step.node);
+    if (isInteger && steps.length === before.length && opType === 'DequantizeLinear') {
+      steps.push(step);
+      value = outputOf(reading, step);
+      continue;
+    }
     const scales =
       step.role === 'affine' && steps.at(-1)?.role === 'activation' && isByOneNumber(reading, step);
     const clamps = scales || opType === 'Min' || opType === 'Max' || opType === 'Clip';
