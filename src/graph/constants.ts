@@ -23,7 +23,7 @@ const FILL_LIMIT = 1024;
 
 /**
  * Resolves a value to a constant, looking through the homes that exporters give weights: initializers, `Constant`,
- * `ConstantOfShape`, and `Identity`, `Cast`, `Transpose`, `Reshape`-like and `DequantizeLinear` in front of them.
+ * `ConstantOfShape`, and `Identity`, `Cast`, `CastLike`, `Transpose`, `Reshape`-like and `DequantizeLinear` in front of them.
  *
  * Gives nothing for values that depend on the inputs, or that are computed in another way.
  */
@@ -48,6 +48,7 @@ export function constantOf(
     case 'ConstantOfShape':
       return filled(node, source()?.numbers);
     case 'Identity':
+    case 'CastLike':
       return source();
     case 'Cast':
       return cast(source(), node.attribute.get('to')?.i ?? DataType.UNDEFINED);

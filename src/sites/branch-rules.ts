@@ -1,11 +1,20 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
 import { type Convolution, isStrided } from './convolution.ts';
 import { isClosed } from './module-branches.ts';
-import { channelAxisOf, channelsOf, type Reading, stepBehind, typeOf } from './reading.ts';
+import {
+  channelAxisOf,
+  channelsOf,
+  firstBehind,
+  outputOf,
+  protoOf,
+  type Reading,
+  stepBehind,
+  typeOf,
+} from './reading.ts';
 import type { Branch } from './region.ts';
 import type { RejectionReason } from './site.ts';
 import type { Skip } from './skip.ts';
-import type { Step } from './step.ts';
+import type { Step, StepRole } from './step.ts';
 
 /** Images have this many channels at most: a skip around all of a network adds to its input. */
 const IMAGE_CHANNELS = 4;
@@ -26,6 +35,8 @@ export interface InnerBlocks {
   /** Their sums. */
   readonly joins: ReadonlySet<NodeId>;
   readonly nodes: ReadonlySet<NodeId>;
+  /** Sums that were turned down as those of transformers. */
+  readonly attended: ReadonlySet<NodeId>;
 }
 
 interface Refusal {
@@ -43,13 +54,14 @@ export function judgeBranch(join: Join): Refusal | undefined {
     refuseClimb(join, steps) ??
     refuseNested(join, steps) ??
     refuseWholeNetwork(join) ??
-    refuseTokens(join) ??
+    refuseTokens(join, steps) ??
+    refuseFeedForward(join, steps) ??
     refusePosition(join, steps)
   );
 }
 
-function refuseForeign(_join: Join, steps: readonly Step[]): Refusal | undefined {
-  if (steps.some(({ role }) => role === 'attention')) {
+function refuseForeign({ reading }: Join, steps: readonly Step[]): Refusal | undefined {
+  if (steps.some((step) => step.role === 'attention' || isSoftmax(reading, step))) {
     return {
       reason: 'attention',
       detail: 'adds what attention computed: a transformer layer, no convolutional block',
@@ -59,6 +71,11 @@ function refuseForeign(_join: Join, steps: readonly Step[]): Refusal | undefined
     return { reason: 'recurrent', detail: 'adds what a recurrent layer computed' };
   }
   return undefined;
+}
+
+/** Separable attention is a product with scores instead of a matrix product. */
+function isSoftmax(reading: Reading, { role, node }: Step): boolean {
+  return role === 'activation' && protoOf(reading, node).opType === 'Softmax';
 }
 
 function refuseUnweighted(_join: Join, steps: readonly Step[]): Refusal | undefined {
@@ -123,7 +140,12 @@ function refuseClimb(
   { reading, join, source, residual, skips, inner }: Join,
   steps: readonly Step[],
 ): Refusal | undefined {
-  if (!steps.some(({ role }) => role === 'upsample')) return undefined;
+  const main = mainSteps(reading, residual);
+  if (!main.some(({ role }) => role === 'upsample')) {
+    // A gate of positions may come from another resolution (GhostNetV2): what it scales has not left the block's.
+    if (main.some(({ convolution }) => convolution !== undefined)) return undefined;
+    if (!steps.some(({ role }) => role === 'upsample')) return undefined;
+  }
   const width = channelsOf(reading, source) ?? Number.POSITIVE_INFINITY;
   const returns =
     skips.every(({ convolutions, pools }) => convolutions.length === 0 && pools === 0) &&
@@ -136,6 +158,34 @@ function refuseClimb(
     detail:
       'one of its operands was brought to this resolution by upsampling: a merge of a pyramid or a decoder',
   };
+}
+
+/** The steps of a branch that lead to its operand other than by a bounded factor. */
+function mainSteps(reading: Reading, { operand, steps, sources }: Branch): readonly Step[] {
+  const main = new Set<Step>();
+  const waiting: ValueId[] = [operand];
+  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+    const step = stepBehind(reading, value);
+    if (sources.has(value) || step === undefined || !steps.has(step) || main.has(step)) continue;
+    main.add(step);
+    const factors = step.role === 'product' ? step.inputs.filter((input) => isBounded(reading, input)) : [];
+    for (const input of step.inputs)
+      if (factors.length === step.inputs.length || !factors.includes(input)) waiting.push(input);
+  }
+  return [...main];
+}
+
+const BOUNDED: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid']);
+const BEHIND_BOUND: ReadonlySet<StepRole> = new Set(['pass', 'transpose', 'upsample']);
+
+/** Whether a value is the result of a sigmoid, at whatever resolution. */
+function isBounded(reading: Reading, value: ValueId): boolean {
+  const step = firstBehind(reading, value, BEHIND_BOUND);
+  if (step === undefined) return false;
+  const { opType, attribute } = protoOf(reading, step.node);
+  // onnxruntime's optimizer fuses it into the convolution before it.
+  if (step.convolution?.fusedActivation === true) return BOUNDED.has(attribute.get('activation')?.s ?? '');
+  return step.role === 'activation' && BOUNDED.has(opType);
 }
 
 function staysInside(convolution: Convolution, width: number): boolean {
@@ -153,10 +203,16 @@ function refuseWholeNetwork({ reading, source, skips }: Join): Refusal | undefin
 }
 
 /** Tokens are rows of a matrix: what a product gives at rank 3 has no map to squeeze. */
-function refuseTokens({ reading, residual }: Join): Refusal | undefined {
+function refuseTokens({ reading, residual }: Join, steps: readonly Step[]): Refusal | undefined {
   let value = residual.operand;
   const rank = typeOf(reading, value)?.shape?.length;
   if (rank !== undefined && rank > 3) return undefined;
+  if (rank === 3 && reading.attention.last !== undefined && steps.some((step) => isOnMap(reading, step))) {
+    return {
+      reason: 'attention',
+      detail: "adds what convolutions on the map of a transformer's tokens gave",
+    };
+  }
   while (!residual.sources.has(value)) {
     const step = stepBehind(reading, value);
     if (step === undefined || step.inputs.length !== 1) return undefined;
@@ -172,6 +228,43 @@ function refuseTokens({ reading, residual }: Join): Refusal | undefined {
   }
   return undefined;
 }
+
+function isOnMap(reading: Reading, step: Step): boolean {
+  if (step.convolution?.form !== 'conv') return false;
+  const [, , ...sizes] = typeOf(reading, outputOf(reading, step))?.shape ?? [];
+  return sizes.length === 2 && !sizes.includes(1);
+}
+
+/**
+ * A feed-forward layer of 1x1 convolutions behind attention is the other half of a transformer's layer, where it starts
+ * with its norm; convolutions that are followed by theirs (YOLO11's) are a block.
+ */
+function refuseFeedForward(
+  { reading, source, residual, inner }: Join,
+  steps: readonly Step[],
+): Refusal | undefined {
+  const before = firstBehind(reading, source, BEFORE_FORK);
+  if (before === undefined || !inner.attended.has(before.node)) return undefined;
+  if (!steps.every(({ convolution }) => convolution === undefined || convolution.pointwise)) return undefined;
+  const normal = steps.every(
+    ({ convolution }) =>
+      convolution === undefined ||
+      firstBehind(reading, convolution.data, BEFORE_NORM, (value) => residual.sources.has(value)) !==
+        undefined,
+  );
+  if (!normal) return undefined;
+  return {
+    reason: 'attention',
+    detail:
+      "adds the output of a transformer's feed-forward layer, of 1x1 convolutions, to what attention gave",
+  };
+}
+
+/** What may lie between a norm and the convolution behind it. */
+const BEFORE_NORM: ReadonlySet<StepRole> = new Set(['affine', 'pass', 'transpose', 'layout']);
+
+/** What may lie between the sum of attention and the fork of the layer behind it. */
+const BEFORE_FORK: ReadonlySet<StepRole> = new Set(['norm', 'affine', 'pass', 'transpose', 'layout']);
 
 /** Transformers learn positions by a depthwise convolution with a skip around it. */
 function refusePosition({ reading }: Join, steps: readonly Step[]): Refusal | undefined {

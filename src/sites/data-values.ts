@@ -2,8 +2,14 @@ import { scalarOf } from '../graph/constants.ts';
 import type { GraphView, NodeId } from '../graph/view.ts';
 import { LEFT_OUT } from '../graph/wires.ts';
 
-/** Operators whose result depends on sizes alone, whatever they read. */
-const SIZE_OPERATORS: ReadonlySet<string> = new Set(['Shape', 'Size']);
+/** Operators whose result depends on sizes alone, whatever they read: the masks of dropped paths among them. */
+const SIZE_OPERATORS: ReadonlySet<string> = new Set([
+  'Shape',
+  'Size',
+  'EyeLike',
+  'RandomNormalLike',
+  'RandomUniformLike',
+]);
 
 /**
  * The values that carry data: those that depend on the contents of a graph input.
@@ -27,7 +33,9 @@ export function dataValuesOf(view: GraphView, order: readonly NodeId[]): readonl
       proto.input.some((name, at) => data[read[at] ?? LEFT_OUT] !== true && scalarOf(view, name) === 0)
     )
       continue;
-    if (!read.some((value) => data[value])) continue;
+    // A constant in the type of something, as onnxscript writes biases of zero, is no data for it.
+    const source = proto.opType === 'CastLike' ? read.slice(0, 1) : read;
+    if (!source.some((value) => data[value])) continue;
     const written = writes[node] ?? [];
     for (const value of proto.opType === 'DynamicQuantizeLinear' ? written.slice(0, 1) : written) {
       if (value !== LEFT_OUT) data[value] = true;

@@ -84,6 +84,7 @@ export const LAYOUTS: ReadonlySet<string> = new Set([
   'Pad',
   'Split',
   'SplitToSequence',
+  'SequenceAt',
   'Gather',
   'GatherND',
   'Expand',

@@ -6,6 +6,7 @@ import { firstBehind, outputOf, type Reading } from './reading.ts';
 import { type Branch, nodesOf } from './region.ts';
 import { residualVariant } from './residual-variant.ts';
 import type { Skip } from './skip.ts';
+import { isSlice } from './slices.ts';
 import { LOOKED_THROUGH, type Step } from './step.ts';
 import { isInnerSum } from './sum-tree.ts';
 
@@ -31,9 +32,7 @@ export function makeResidual(
   );
   const readerNode = reader?.kind === 'input' ? reader.node : step.node;
   const base = { anchor: step.node, nodes, around, gate };
-  const project = firstBehind(reading, residual.operand, LOOKED_THROUGH, (value) =>
-    residual.sources.has(value),
-  );
+  const project = projectBehind(reading, residual);
   // A project convolution is linear, whoever has fused the activation.
   const inverted =
     project?.convolution === undefined || project.convolution.fusedActivation
@@ -67,6 +66,15 @@ export function makeResidual(
     project: undefined,
     expand: undefined,
   };
+}
+
+/** The convolution that a branch ends with; ReXNet adds its skip to the first of the channels alone. */
+function projectBehind(reading: Reading, { operand, sources }: Branch): Step | undefined {
+  const behind = (value: ValueId): Step | undefined =>
+    firstBehind(reading, value, LOOKED_THROUGH, (at) => sources.has(at));
+  const last = behind(operand);
+  const [input] = last?.inputs ?? [];
+  return last !== undefined && input !== undefined && isSlice(reading, last) ? behind(input) : last;
 }
 
 /** Whether only norms, activations and the like lie between a source and a value. */

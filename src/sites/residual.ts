@@ -7,6 +7,7 @@ import { type Branch, branchOf, forkOf } from './region.ts';
 import { makeResidual } from './residual-block.ts';
 import type { Rejection } from './site.ts';
 import { readSkip, type Skip, weightOf } from './skip.ts';
+import { startFromOtherChannels } from './slices.ts';
 import type { Step, StepRole } from './step.ts';
 import { addsSkipLast, feedsSumAlone, OPERAND_LIMIT, sumTree } from './sum-tree.ts';
 
@@ -24,14 +25,17 @@ export function findResiduals({ reading }: Context): Found {
   const rejections: Rejection[] = [];
   const joins = new Set<NodeId>();
   const nodes = new Set<NodeId>();
-  const inner = { joins, nodes };
+  const attended = new Set<NodeId>();
+  const inner = { joins, nodes, attended };
   const take = (verdict: Verdict): void => {
     if ('block' in verdict) {
       blocks.push(verdict.block);
       joins.add(verdict.block.anchor);
       for (const node of verdict.block.nodes) nodes.add(node);
     } else {
+      const { node, reason } = verdict.rejection;
       rejections.push(verdict.rejection);
+      if (reason === 'attention' || reason === 'position-embedding') attended.add(node);
     }
   };
   const judge = (step: Step): void => {
@@ -139,6 +143,9 @@ function judgeSum(reading: Reading, step: Step, operands: readonly ValueId[], in
   const chosen = chooseResidual(reading, branches);
   if ('detail' in chosen) return no(chosen.reason, chosen.detail);
   const { residual, skips } = chosen;
+  if (skips.some(({ branch }) => startFromOtherChannels(reading, branch, residual))) {
+    return no('no-fork', 'its operands start from different channels of one value: parts of a split');
+  }
   const refusal = judgeBranch({ reading, join: node, source, residual, skips, inner });
   if (refusal !== undefined) return no(refusal.reason, refusal.detail);
   return { block: makeResidual(reading, step, source, residual, skips) };

@@ -17,6 +17,7 @@ import {
   UPSAMPLES,
 } from './operators.ts';
 import { constantInput, dataInputsOf, firstBehind, protoOf, type Reading } from './reading.ts';
+import { readElement } from './slices.ts';
 import { readSplitConvolution } from './split-convolution.ts';
 import type { Step, StepRole } from './step.ts';
 
@@ -55,6 +56,7 @@ function readStep(reading: Reading, node: NodeId): Step | undefined {
     readFunction(reading, node) ??
     readGate(reading, node) ??
     readShuffle(reading, node) ??
+    readElement(reading, node) ??
     readSplitConvolution(reading, node);
   if (longer !== undefined) return longer;
   const convolution = reading.convolutions[node];

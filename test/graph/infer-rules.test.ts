@@ -434,6 +434,11 @@ describe('slicing operators', () => {
     ['Split', [[7, 2], ints(3, 4)], { outputs: 2 }, [3, 2]],
     ['Split', [[7, 2]], { attributes: { split: [5, 2] }, outputs: 2, opset: 11 }, [5, 2]],
     ['Split', [[7, 2]], { attributes: { num_outputs: 3 }, outputs: 3, opset: 18 }, [3, 2]],
+    // A sequence has the type that its elements have in common.
+    ['SplitToSequence', [['N', 8], ints(4, 4)], { attributes: { axis: 1 } }, ['N', 4]],
+    ['SplitToSequence', [['N', 8], ints(3, 5)], { attributes: { axis: 1 } }, ['N', undefined]],
+    ['SplitToSequence', [[7, 2]], {}, undefined],
+    ['SequenceAt', [[4, 2], ints(1)], {}, [4, 2]],
     ['Slice', [[10, 'W'], ints(2), ints(END)], {}, [8, 'W']],
     ['Slice', [[10, 'W'], ints(-3, 0), ints(-1, END), ints(0, 1)], {}, [2, 'W']],
     ['Slice', [[10], ints(0), ints(10), undefined, ints(3)], {}, [4]],

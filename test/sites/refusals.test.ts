@@ -34,6 +34,26 @@ describe('transformers', () => {
     expect([reasons['y'], reasons['u']]).toEqual(['attention', 'position-embedding']);
   });
 
+  it('add a feed-forward layer of 1x1 convolutions, where it starts with its norm', async () => {
+    const weights = { ...WEIGHTS, e: [64, 16, 1, 1], q: [16, 64, 1, 1], flat: { ints: [1, 16, 1024] } };
+    const attended: NodeRow[] = [
+      ['Reshape', 'x flat', 'f'],
+      ['Transpose', 'f', 'ft', { perm: [0, 2, 1] }],
+      ['MatMul', 'ft f', 'scores'],
+      ['Softmax', 'scores', 'soft'],
+      ['MatMul', 'f soft', 'm'],
+      ['Reshape', 'm map', 'a'],
+      ...rows('1x1 | a | a1', 'Add | a1 x | s'),
+    ];
+    const forward = (from: string): NodeRow[] =>
+      rows(`expand | ${from} | e1`, 'Relu | e1 | e2', 'project | e2 | p1', 'Add | p1 s | y');
+    const norm: NodeRow = ['BatchNormalization', 's n n n n', 'sn'];
+    const normal = await find([...attended, norm, ...forward('sn')], { weights: { ...weights, n: [16] } });
+    expect([normal.sites, normal.reasons['y']]).toEqual([[], 'attention']);
+    const plain = await find([...attended, ...forward('s')], { weights });
+    expect(plain.sites).toEqual(['residual p1']);
+  });
+
   it('mix tokens with a depthwise convolution between two products', async () => {
     const { sites, reasons } = await find(
       [

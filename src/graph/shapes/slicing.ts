@@ -68,6 +68,22 @@ const split: Rule = (node, inputs, context) => {
   });
 };
 
+/** A sequence is given the type of its elements: what the parts of a value have in common. */
+const splitToSequence: Rule = (node, inputs, context) => {
+  const data = typeAt(inputs, 0);
+  const { shape } = data;
+  const axis = shape === undefined ? undefined : axisOf(intOf(node, 'axis', 0), shape.length);
+  // Without sizes the parts are of one position, which may be taken away with their axis.
+  if (shape === undefined || axis === undefined || !hasInput(node, 1)) return [reshaped(data, undefined)];
+  const whole = shape[axis];
+  const sizes = context.numbers(1)?.entries ?? [];
+  const [size] = sizes;
+  const equal =
+    sizes.every((other) => other === size) &&
+    (sizes.length > 1 || (typeof size === 'number' && typeof whole === 'number' && whole % size === 0));
+  return [reshaped(data, withDims(shape, new Map([[axis, equal ? size : undefined]])))];
+};
+
 /** One of `count` equal parts; the last one is smaller where they cannot be equal (opset 18). */
 function chunk(whole: Dim, count: number, index: number): Dim {
   if (count === 1) return whole;
@@ -221,6 +237,8 @@ export const SLICING_RULES: RuleTable = {
   ':Concat': concat,
   'com.microsoft:QLinearConcat': qLinearConcat,
   ':Split': split,
+  ':SplitToSequence': splitToSequence,
+  ':SequenceAt': (_, inputs) => [typeAt(inputs, 0)],
   ':Slice': slice,
   ':Pad': pad,
   ':Crop': crop,
