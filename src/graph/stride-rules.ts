@@ -23,8 +23,6 @@ export interface StrideOperands {
   readonly shapes: readonly Shape[];
   /** Shape of the output. */
   readonly output: Shape;
-  /** Whether the sizes of the image are known, so that sizes can tell what operators do not. */
-  readonly sized: boolean;
 }
 
 /** Tells an output's strides; nothing where it is not made from an image. */
@@ -216,7 +214,7 @@ const gathered: StrideRule = (operands) => {
 };
 
 /** The same entries under other axes: equal ones are found from both ends, the rest is told by its sizes. */
-const relabelled: StrideRule = ({ inputs: [data], shapes: [before], output: after, sized }) => {
+const relabelled: StrideRule = ({ inputs: [data], shapes: [before], output: after }) => {
   if (data === undefined) return undefined;
   if (after === undefined) return UNTOLD;
   if (before === undefined || data.length !== before.length) return after.map(() => undefined);
@@ -232,7 +230,6 @@ const relabelled: StrideRule = ({ inputs: [data], shapes: [before], output: afte
   const inner = regrouped(
     { sizes: before.slice(head, before.length - tail), strides: data.slice(head, data.length - tail) },
     after.slice(head, after.length - tail),
-    sized,
   );
   for (const [at, stride] of inner.entries()) result[head + at] = stride;
   return result;
@@ -244,7 +241,7 @@ interface Axes {
 }
 
 /** Axes merged and split: runs of them with equal products belong together. */
-function regrouped(before: Axes, after: readonly Dim[], sized: boolean): AxisStrides {
+function regrouped(before: Axes, after: readonly Dim[]): AxisStrides {
   const result: (number | undefined)[] = [];
   let [from, to] = [0, 0];
   while (to < after.length) {
@@ -260,18 +257,10 @@ function regrouped(before: Axes, after: readonly Dim[], sized: boolean): AxisStr
     if (right === undefined || typeof right === 'string')
       [fromEnd, toEnd] = [before.sizes.length, after.length];
     const group = { sizes: before.sizes.slice(from, fromEnd), strides: before.strides.slice(from, fromEnd) };
-    const stride = strideOfGroup(group, toEnd - to);
-    // Positions in windows, or tokens laid out as a map again: only the sizes tell which.
-    const parts = after.slice(to, toEnd);
-    const divided = sized && stride !== 0 && typeof right === 'number' && isDivided(parts);
-    result.push(...parts.map((size) => (divided && size !== 1 ? undefined : stride)));
+    result.push(...after.slice(to, toEnd).map(() => strideOfGroup(group, toEnd - to)));
     [from, to] = [fromEnd, toEnd];
   }
   return result;
-}
-
-function isDivided(parts: readonly Dim[]): boolean {
-  return parts.filter((size) => size !== 1).length > 1;
 }
 
 function strideOfGroup({ sizes, strides }: Axes, count: number): number | undefined {

@@ -21,6 +21,7 @@ import { LEFT_OUT } from './wires.ts';
 export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<ValueId, number> {
   const { numbers, reads, writes } = view.wires;
   const axes = new Array<AxisStrides | undefined>(numbers.size);
+  const divided = new Array<boolean>(numbers.size).fill(false);
   const typeOf = ValueTable.of(view.wires, types).byNumber;
   let image: readonly (number | undefined)[] | undefined;
   for (const value of view.inputs.keys()) {
@@ -32,7 +33,6 @@ export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<Value
     axes[number] = shape?.map(() => 1) ?? [];
     image ??= shape?.map((dim) => (typeof dim === 'number' ? dim : undefined));
   }
-  const sized = image?.slice(2).every((size) => size !== undefined) === true;
   for (const at of orderNodes(view).order) {
     const node = view.nodes[at];
     if (node === undefined) continue;
@@ -41,9 +41,18 @@ export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<Value
     const shapes = node.input.map((_, input) => typeOf[read[input] ?? LEFT_OUT]?.shape);
     for (const value of writes[at] ?? []) {
       if (value === LEFT_OUT || axes[value] !== undefined) continue;
-      const operands: StrideOperands = { view, node, inputs, shapes, output: typeOf[value]?.shape, sized };
+      const operands: StrideOperands = { view, node, inputs, shapes, output: typeOf[value]?.shape };
       const found = strideRuleOf(node)(operands);
-      if (found !== undefined) axes[value] = bySizes(found, operands.output, image);
+      if (found === undefined) continue;
+      const told = bySizes(found, operands.output, image);
+      // Behind windows and patches only a map of the image's proportions tells what it is again.
+      const doubtful =
+        node.input.some((_, input) => divided[read[input] ?? LEFT_OUT]) ||
+        divides(operands, found) ||
+        (node.opType === 'Reshape' && isImage(found, operands.output, image));
+      const again = doubtful ? byProportions(told, operands.output, image) : undefined;
+      divided[value] = doubtful && again === undefined;
+      axes[value] = again ?? told;
     }
   }
   const strides = new ValueTable<number>(view.wires);
@@ -56,6 +65,43 @@ export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<Value
 /** The stage of a stride, as papers count them: 2 to 5 for the strides 4 to 32. */
 export function stageOf(stride: number): number {
   return Math.round(Math.log2(stride));
+}
+
+/** Whether a value has all numbers of the image and came by no stride, but has its blocks of pixels in channels. */
+function isImage(
+  strides: AxisStrides,
+  shape: StrideOperands['output'],
+  image: readonly (number | undefined)[] | undefined,
+): boolean {
+  if (image === undefined || shape?.length !== image.length || strides.some((stride) => stride !== 1))
+    return false;
+  const count = (sizes: readonly unknown[]): number =>
+    sizes.slice(1).reduce<number>((all, size) => (typeof size === 'number' ? all * size : Number.NaN), 1);
+  return count(shape) === count(image) && image.slice(2).every((size, axis) => size !== shape[axis + 2]);
+}
+
+/** Whether a reshaping, or a lookup of windows, makes several axes of one of the image. */
+function divides({ node, inputs: [before], shapes, output }: StrideOperands, after: AxisStrides): boolean {
+  if ((node.opType !== 'Reshape' && node.opType !== 'Gather') || before === undefined) return false;
+  const count = (strides: AxisStrides, shape: StrideOperands['output']): number =>
+    strides.filter((stride, axis) => stride !== 0 && shape?.[axis] !== 1).length;
+  return count(after, output) > count(before, shapes[0]);
+}
+
+/** Strides by sizes, where these say the same of all axes of a map. */
+function byProportions(
+  strides: AxisStrides,
+  shape: StrideOperands['output'],
+  image: readonly (number | undefined)[] | undefined,
+): AxisStrides | undefined {
+  if (image === undefined || shape?.length !== image.length || image.length < 4) return undefined;
+  if (typeof shape[0] === 'number' && shape[0] !== image[0]) return undefined;
+  const ratios = shape
+    .slice(2)
+    .map((size, axis) => (image[axis + 2] ?? 0) / (typeof size === 'number' ? size : 0));
+  const [ratio = 0] = ratios;
+  if (!(ratio > 0 && Number.isFinite(ratio)) || ratios.some((other) => other !== ratio)) return undefined;
+  return strides.map((_, axis) => (axis < 2 ? 0 : ratio));
 }
 
 /** What no operator told, the sizes may: those of the input divided by those of the value. */

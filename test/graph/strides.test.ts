@@ -237,6 +237,29 @@ describe('stridesOf', () => {
     expect(found).toMatchObject({ y: 4, c: 8 });
   });
 
+  it('is not led astray by patches that are laid out as a map of other proportions', async () => {
+    const found = await strides({
+      inputs: { x: [1, 3, 64, 64] },
+      weights: {
+        w: [8, 3, 3, 3],
+        open: { ints: [64, 2, 4, 2] },
+        flat: { ints: [1, 8, 32, 4] },
+        back: { ints: [64, 4, 2, 2] },
+        map: { ints: [1, 8, 8, 8] },
+      },
+      nodes: [
+        ['Conv', 'x w', 'c', { pads: [1, 1, 1, 1], strides: [8, 8] }],
+        ['Reshape', 'c open', 'p'],
+        ['Transpose', 'p', 'q', { perm: [0, 2, 1, 3] }],
+        ['Reshape', 'q flat', 'patches'],
+        ['Reshape', 'patches back', 'r'],
+        ['Transpose', 'r', 's', { perm: [0, 2, 1, 3] }],
+        ['Reshape', 's map', 'y'],
+      ],
+    });
+    expect(found).toMatchObject({ c: 8, y: 8 });
+  });
+
   it('divides by a pixel shuffle that is written out', async () => {
     const found = await strides({
       inputs: { x: [1, 3, 16, 16] },
