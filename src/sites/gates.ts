@@ -1,7 +1,15 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
 import { PRODUCTS } from './operators.ts';
 import { isGlobalPool, isReduction } from './pooling.ts';
-import { channelAxisOf, dataInputsOf, protoOf, type Reading, stepBehind, typeOf } from './reading.ts';
+import {
+  channelAxisOf,
+  dataInputsOf,
+  outputOf,
+  protoOf,
+  type Reading,
+  stepBehind,
+  typeOf,
+} from './reading.ts';
 import type { Step } from './step.ts';
 
 /** Gates are short: this many steps hold every one that the literature has, in QDQ too. */
@@ -45,6 +53,7 @@ function gateOf(reading: Reading, node: NodeId, gate: ValueId, features: ValueId
       }
       return undefined;
     }
+    if (step.role === 'norm' && pools(reading, step)) continue;
     // An activation or norm of the features themselves would lead past the pooling: only pooled paths count.
     waiting.push(...step.inputs);
     if (step.inputs.length === 0) return undefined;
@@ -57,6 +66,16 @@ function gateOf(reading: Reading, node: NodeId, gate: ValueId, features: ValueId
     inputs: [features],
     convolution: undefined,
   };
+}
+
+/** Statistics of whole maps that are written out: deviations beside means, as IMDN's contrast has them. */
+function pools(reading: Reading, step: Step): boolean {
+  return (
+    isSinglePosition(reading, outputOf(reading, step)) &&
+    step.inputs.some(
+      (input) => typeOf(reading, input)?.shape !== undefined && !isSinglePosition(reading, input),
+    )
+  );
 }
 
 function isSinglePosition(reading: Reading, value: ValueId): boolean {
