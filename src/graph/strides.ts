@@ -1,6 +1,7 @@
 import { orderNodes } from './order.ts';
 import { type AxisStrides, type StrideOperands, strideRuleOf } from './stride-rules.ts';
 import type { ValueTypes } from './types.ts';
+import { readUndoneReshape } from './undone-reshape.ts';
 import { ValueTable } from './value-table.ts';
 import type { GraphView, ValueId } from './view.ts';
 import { LEFT_OUT } from './wires.ts';
@@ -39,8 +40,14 @@ export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<Value
     const read = reads[at] ?? [];
     const inputs = node.input.map((_, input) => axes[read[input] ?? LEFT_OUT]);
     const shapes = node.input.map((_, input) => typeOf[read[input] ?? LEFT_OUT]?.shape);
+    const undone = readUndoneReshape(view, types, at)?.source;
+    const before = undone === undefined ? undefined : axes[numbers.get(undone) ?? LEFT_OUT];
     for (const value of writes[at] ?? []) {
       if (value === LEFT_OUT || axes[value] !== undefined) continue;
+      if (before !== undefined) {
+        axes[value] = before;
+        continue;
+      }
       const operands: StrideOperands = { view, node, inputs, shapes, output: typeOf[value]?.shape };
       const found = strideRuleOf(node)(operands);
       if (found === undefined) continue;

@@ -1,4 +1,5 @@
 import type { ValueTypes } from '../graph/types.ts';
+import { readUndoneReshape } from '../graph/undone-reshape.ts';
 import { ValueTable } from '../graph/value-table.ts';
 import type { GraphView, NodeId, ValueId } from '../graph/view.ts';
 import type { ValueNumber } from '../graph/wires.ts';
@@ -29,10 +30,12 @@ export function channelAxesOf(
     const source = reads[node]?.find(
       (value, at) => at < proto.input.length && data[value] === true && axes.byNumber[value] !== undefined,
     );
+    const undone = axes.get(readUndoneReshape(view, types, node)?.source ?? '');
     for (const value of writes[node] ?? []) {
       if (data[value] !== true) continue;
       if (convolution !== undefined)
         axes.byNumber[value] = axisOfConvolution(convolution, types, names[value] ?? '');
+      else if (undone !== undefined) axes.byNumber[value] = undone;
       else if (source !== undefined)
         axes.byNumber[value] = axisBehind(proto, axes.byNumber[source] ?? 1, shapeOf(source), shapeOf(value));
     }

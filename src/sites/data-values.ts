@@ -1,5 +1,5 @@
 import { scalarOf } from '../graph/constants.ts';
-import type { GraphView, NodeId } from '../graph/view.ts';
+import type { GraphView, NodeId, ValueId } from '../graph/view.ts';
 import { LEFT_OUT } from '../graph/wires.ts';
 
 /** Operators whose result depends on sizes alone, whatever they read: the masks of dropped paths among them. */
@@ -14,14 +14,16 @@ const SIZE_OPERATORS: ReadonlySet<string> = new Set([
 /**
  * The values that carry data: those that depend on the contents of a graph input.
  *
- * Weights do not, nor does arithmetic on shapes, nor do the scale and zero point that DynamicQuantizeLinear finds:
- * none of them is a branch of a block.
+ * Weights do not, nor does arithmetic on shapes, nor do the scale and zero point that DynamicQuantizeLinear finds, nor
+ * what a stream kept of its last step: none of them is a branch of a block.
  */
 export function dataValuesOf(view: GraphView, order: readonly NodeId[]): readonly boolean[] {
   const { names, reads, writes, writers } = view.wires;
+  const kept = keptInputsOf(view, order);
   // What nothing defines is read from outside, as bodies do.
   const data = names.map(
-    (name, value) => value !== LEFT_OUT && writers[value] === -1 && !view.initializers.has(name),
+    (name, value) =>
+      value !== LEFT_OUT && writers[value] === -1 && !view.initializers.has(name) && !kept.has(name),
   );
   for (const node of order) {
     const proto = view.nodes[node];
@@ -42,4 +44,47 @@ export function dataValuesOf(view: GraphView, order: readonly NodeId[]): readonl
     }
   }
   return data;
+}
+
+/** How a kept piece is cut out of the input that holds it. */
+const CUTS: ReadonlySet<string> = new Set([
+  'Slice',
+  'Split',
+  'Gather',
+  'Squeeze',
+  'Unsqueeze',
+  'Reshape',
+  'Identity',
+  'Transpose',
+]);
+
+/**
+ * The inputs that a network for streams is fed with what it kept of its last step: all that is done with them is to put
+ * them in front of features, where a network for whole signals pads.
+ */
+function keptInputsOf(view: GraphView, order: readonly NodeId[]): ReadonlySet<ValueId> {
+  const kept = new Set<ValueId>();
+  const inputs = [...view.inputs.keys()].filter((name) => !view.initializers.has(name));
+  if (inputs.length < 2) return kept;
+  /** Values that are an input or cut out of one, with that input. */
+  const pieces = new Map<ValueId, ValueId>(inputs.map((name) => [name, name]));
+  const others = new Set<ValueId>();
+  for (const node of order) {
+    const proto = view.nodes[node];
+    if (proto === undefined || SIZE_OPERATORS.has(proto.opType)) continue;
+    const used = proto.input.filter((value) => pieces.has(value));
+    if (used.length === 0) continue;
+    const [whole] = used.map((value) => pieces.get(value)!);
+    if (CUTS.has(proto.opType) && used[0] === proto.input[0] && whole !== undefined) {
+      for (const value of proto.output) pieces.set(value, whole);
+      continue;
+    }
+    const joins =
+      proto.opType === 'Concat' &&
+      proto.attribute.get('axis')?.i !== 1 &&
+      proto.input.some((value) => view.producers.has(value) && !pieces.has(value));
+    for (const value of used) (joins ? kept : others).add(pieces.get(value)!);
+  }
+  for (const name of others) kept.delete(name);
+  return kept;
 }

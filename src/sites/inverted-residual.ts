@@ -1,5 +1,5 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
-import { protoOf, type Reading, stepBehind } from './reading.ts';
+import { channelAxisOf, protoOf, type Reading, stepBehind } from './reading.ts';
 import { LOOKED_THROUGH, type Step } from './step.ts';
 
 /** An inverted residual, read back from its project convolution. */
@@ -126,8 +126,18 @@ export function chainBack(reading: Reading, from: ValueId, stop: Stop): Chain {
 /** Inside a chain padding and channel shuffles are looked through too. */
 function isPassed(reading: Reading, step: Step): boolean {
   return (
-    LOOKED_THROUGH.has(step.role) || step.role === 'shuffle' || PASSED.has(protoOf(reading, step.node).opType)
+    LOOKED_THROUGH.has(step.role) ||
+    step.role === 'shuffle' ||
+    PASSED.has(protoOf(reading, step.node).opType) ||
+    isPaddedByConcat(reading, step)
   );
+}
+
+/** Streams pad by a Concat with what they kept, and some exporters by one with zeros. */
+function isPaddedByConcat(reading: Reading, step: Step): boolean {
+  if (step.role !== 'layout') return false;
+  const { opType, attribute } = protoOf(reading, step.node);
+  return opType === 'Concat' && attribute.get('axis')?.i !== channelAxisOf(reading, step.inputs[0] ?? '');
 }
 
 /** What changes neither numbers nor their order, and pads: a 1-D convolution may stand in 2-D between such. */

@@ -1,3 +1,4 @@
+import { readUndoneReshape } from '../graph/undone-reshape.ts';
 import type { NodeId } from '../graph/view.ts';
 import { readShuffle } from './channel-shuffle.ts';
 import { isMatrixProduct, startsAtZero } from './convolution.ts';
@@ -55,6 +56,7 @@ function readStep(reading: Reading, node: NodeId): Step | undefined {
   const longer =
     readFunction(reading, node) ??
     readGate(reading, node) ??
+    readGroupNorm(reading, node) ??
     readShuffle(reading, node) ??
     readElement(reading, node) ??
     readSplitConvolution(reading, node);
@@ -65,6 +67,13 @@ function readStep(reading: Reading, node: NodeId): Step | undefined {
     return { role: 'upsample', node, nodes: [node], inputs: [convolution.data], convolution };
   }
   return { role, node, nodes: [node], inputs, convolution };
+}
+
+/** A normalization of groups of channels, which stand side by side for it and go back to where they were. */
+function readGroupNorm({ view, types }: Reading, node: NodeId): Step | undefined {
+  const undone = readUndoneReshape(view, types, node);
+  if (undone?.normalizes !== true) return undefined;
+  return { role: 'norm', node, nodes: undone.nodes, inputs: [undone.source], convolution: undefined };
 }
 
 function roleOf(reading: Reading, node: NodeId, inputs: number): StepRole {
