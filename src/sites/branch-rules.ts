@@ -19,6 +19,9 @@ import type { Step, StepRole } from './step.ts';
 /** Images have this many channels at most: a skip around all of a network adds to its input. */
 const IMAGE_CHANNELS = 4;
 
+/** A skip over all of a network has this part of its convolutions in its branch, one to so many, or more. */
+const WHOLE_SHARE = 3;
+
 /** A join with its branches told apart. */
 export interface Join {
   readonly reading: Reading;
@@ -194,11 +197,14 @@ function staysInside(convolution: Convolution, width: number): boolean {
   );
 }
 
-function refuseWholeNetwork({ reading, source, skips }: Join): Refusal | undefined {
+/** A block at the network's start adds to its input too; a skip over the network has most of it inside. */
+function refuseWholeNetwork({ reading, source, residual, skips }: Join): Refusal | undefined {
   if (reading.view.producers.has(source)) return undefined;
   if (skips.some(({ convolutions }) => convolutions.length > 0)) return undefined;
   const channels = channelsOf(reading, source);
   if (channels === undefined || channels > IMAGE_CHANNELS) return undefined;
+  const inside = [...residual.steps].filter(({ convolution }) => convolution !== undefined).length;
+  if (WHOLE_SHARE * inside < reading.convolutions.size) return undefined;
   return { reason: 'long-skip', detail: "adds the network's own input: a skip over the whole network" };
 }
 
