@@ -1,9 +1,9 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
 import { allUses, type Block, type Context, type Found } from './block.ts';
 import { joinsChannels } from './module-branches.ts';
-import { outputOf, protoOf, type Reading } from './reading.ts';
+import { firstBehind, outputOf, protoOf, type Reading } from './reading.ts';
 import { type Branch, branchOf, forkOf, nodesOf } from './region.ts';
-import type { Step } from './step.ts';
+import type { Step, StepRole } from './step.ts';
 
 /** A layer: a Concat that keeps all it had and adds what one branch computed from it. */
 interface Layer {
@@ -37,13 +37,22 @@ export function findDenseLayers({ reading, taken }: Context): Found {
   }
   const chained = new Set<Layer>();
   for (const layer of layers) {
-    const before = byOutput.get(layer.kept);
+    const before = byOutput.get(joinBehind(reading, layer.kept));
     if (before !== undefined) chained.add(before).add(layer);
   }
   return {
     blocks: layers.filter((layer) => chained.has(layer)).map((layer) => makeBlock(reading, layer)),
     rejections: [],
   };
+}
+
+/** Some activate what they have joined before they keep it (EDANet). */
+const AFTER_JOIN: ReadonlySet<StepRole> = new Set(['activation', 'norm', 'affine', 'pass']);
+
+/** The Concat behind what is kept, where only an activation and the like lie between; else the value itself. */
+function joinBehind(reading: Reading, kept: ValueId): ValueId {
+  const step = firstBehind(reading, kept, AFTER_JOIN);
+  return step?.role === 'concat' ? outputOf(reading, step) : kept;
 }
 
 function keyOf(values: readonly ValueId[]): string {

@@ -53,20 +53,12 @@ function furtherActivated(
 ): { readonly value: ValueId; readonly steps: readonly Step[] } {
   const steps = [...before];
   let value = from;
-  const last = before.at(-1);
-  // A ReLU that is folded into a quantizer's range has its float value behind DequantizeLinear.
-  const isInteger = last !== undefined && protoOf(reading, last.node).opType === 'QuantizeLinear';
   while (steps.length < READER_LIMIT) {
     const [step, ...more] = stepsAfter(reading, value);
     if (step === undefined || more.length > 0) break;
     const { opType } = protoOf(reading, step.node);
-    if (isInteger && steps.length === before.length && opType === 'DequantizeLinear') {
-      steps.push(step);
-      value = outputOf(reading, step);
-      continue;
-    }
     const scales =
-      step.role === 'affine' && steps.at(-1)?.role === 'activation' && isByOneNumber(reading, step);
+      step.role === 'affine' && steps.at(-1)?.role === 'activation' && isLastFactor(reading, step);
     const clamps = scales || opType === 'Min' || opType === 'Max' || opType === 'Clip';
     if (!clamps) break;
     steps.push(step);
@@ -75,14 +67,22 @@ function furtherActivated(
   return { value, steps };
 }
 
-/** The last factor of HardSwish or GELU may stand behind the product. */
-function isByOneNumber(reading: Reading, { node }: Step): boolean {
+/** What HardSwish and GELU end in where their last factor stands behind the product: any other is a scale of its own. */
+const LAST_FACTORS = [1 / 6, 1 / 2] as const;
+
+function isLastFactor(reading: Reading, { node }: Step): boolean {
   const { opType, input } = protoOf(reading, node);
-  return (
-    (opType === 'Mul' || opType === 'Div') &&
-    input.some((value) => scalarOf(reading.view, value) !== undefined)
-  );
+  if (opType !== 'Mul' && opType !== 'Div') return false;
+  return input.some((value) => {
+    const number = scalarOf(reading.view, value);
+    if (number === undefined) return false;
+    const factor = opType === 'Div' ? 1 / number : number;
+    return LAST_FACTORS.some((last) => Math.abs(factor - last) < FACTOR_TOLERANCE);
+  });
 }
+
+/** Half precision, and quantizers, round them. */
+const FACTOR_TOLERANCE = 2e-3;
 
 /** A gate that already scales a value, which may be moved, cast or quantized on the way to it. */
 export function gateOn(reading: Reading, value: ValueId): Step | undefined {

@@ -228,5 +228,35 @@ function chooseResidual(
   const skips = read
     .filter((entry) => entry !== pick)
     .flatMap(({ skip }) => (skip === undefined ? [] : [skip]));
+  if (skips.some((skip) => isAsDeep(reading, skip, pick.branch))) {
+    return {
+      reason: 'merges-branches',
+      detail: 'adds convolutions that stride side by side: none of them projects for another',
+    };
+  }
   return { residual: pick.branch, skips };
+}
+
+/** A strided convolution over positions projects for a branch that convolves more than once; beside one like it, it is its peer. */
+function isAsDeep(reading: Reading, { convolutions }: Skip, branch: Branch): boolean {
+  if (convolutions.length === 0 || convolutions.some(({ convolution }) => convolution?.pointwise === true)) {
+    return false;
+  }
+  return deepest(reading, branch) <= convolutions.length;
+}
+
+/** The most convolutions that lie on one path through a branch. */
+function deepest(reading: Reading, { operand, steps }: Branch): number {
+  const known = new Map<Step, number>();
+  const depth = (value: ValueId): number => {
+    const step = stepBehind(reading, value);
+    if (step === undefined || !steps.has(step)) return 0;
+    const before = known.get(step);
+    if (before !== undefined) return before;
+    const own = step.convolution === undefined ? 0 : 1;
+    const found = own + Math.max(0, ...step.inputs.map(depth));
+    known.set(step, found);
+    return found;
+  };
+  return depth(operand);
 }
