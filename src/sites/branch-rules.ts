@@ -204,7 +204,8 @@ function refuseWholeNetwork({ reading, source, residual, skips }: Join): Refusal
   const channels = channelsOf(reading, source);
   if (channels === undefined || channels > IMAGE_CHANNELS) return undefined;
   const inside = [...residual.steps].filter(({ convolution }) => convolution !== undefined).length;
-  if (WHOLE_SHARE * inside < reading.convolutions.size) return undefined;
+  const all = reading.convolutions.filter((convolution) => convolution !== undefined).length;
+  if (WHOLE_SHARE * inside < all) return undefined;
   return { reason: 'long-skip', detail: "adds the network's own input: a skip over the whole network" };
 }
 

@@ -1,6 +1,8 @@
 import { scalarOf } from '../graph/constants.ts';
+import type { ValueTypes } from '../graph/types.ts';
 import type { GraphView, NodeId, ValueId } from '../graph/view.ts';
 import { LEFT_OUT } from '../graph/wires.ts';
+import { isFloating } from '../onnx/data-type.ts';
 
 /** Operators whose result depends on sizes alone, whatever they read: the masks of dropped paths among them. */
 const SIZE_OPERATORS: ReadonlySet<string> = new Set([
@@ -15,15 +17,24 @@ const SIZE_OPERATORS: ReadonlySet<string> = new Set([
  * The values that carry data: those that depend on the contents of a graph input.
  *
  * Weights do not, nor does arithmetic on shapes, nor do the scale and zero point that DynamicQuantizeLinear finds, nor
- * what a stream kept of its last step: none of them is a branch of a block.
+ * what a stream kept of its last step, nor the masks that are made from lengths: none of them is a branch of a block.
  */
-export function dataValuesOf(view: GraphView, order: readonly NodeId[]): readonly boolean[] {
+export function dataValuesOf(
+  view: GraphView,
+  types: ValueTypes,
+  order: readonly NodeId[],
+): readonly boolean[] {
   const { names, reads, writes, writers } = view.wires;
-  const kept = keptInputsOf(view, order);
+  const inputs = [...view.inputs.keys()].filter((name) => !view.initializers.has(name));
+  const hasMaps = inputs.some((name) => !isNumber(types, name));
+  const others = new Set([
+    ...keptInputsOf(view, inputs, order),
+    ...(hasMaps ? inputs.filter((name) => isNumber(types, name)) : []),
+  ]);
   // What nothing defines is read from outside, as bodies do.
   const data = names.map(
     (name, value) =>
-      value !== LEFT_OUT && writers[value] === -1 && !view.initializers.has(name) && !kept.has(name),
+      value !== LEFT_OUT && writers[value] === -1 && !view.initializers.has(name) && !others.has(name),
   );
   for (const node of order) {
     const proto = view.nodes[node];
@@ -46,6 +57,17 @@ export function dataValuesOf(view: GraphView, order: readonly NodeId[]): readonl
   return data;
 }
 
+/** Thresholds and the like come a few at a time; a signal may have one axis too. */
+const FEW = 16;
+
+/** Lengths, thresholds and the like: a number, or one for each image. */
+function isNumber(types: ValueTypes, input: ValueId): boolean {
+  const type = types.get(input);
+  if (type?.shape === undefined || type.shape.length > 1) return false;
+  const [size = 1] = type.shape;
+  return !isFloating(type.dataType) || (typeof size === 'number' && size <= FEW);
+}
+
 /** How a kept piece is cut out of the input that holds it. */
 const CUTS: ReadonlySet<string> = new Set([
   'Slice',
@@ -62,9 +84,12 @@ const CUTS: ReadonlySet<string> = new Set([
  * The inputs that a network for streams is fed with what it kept of its last step: all that is done with them is to put
  * them in front of features, where a network for whole signals pads.
  */
-function keptInputsOf(view: GraphView, order: readonly NodeId[]): ReadonlySet<ValueId> {
+function keptInputsOf(
+  view: GraphView,
+  inputs: readonly ValueId[],
+  order: readonly NodeId[],
+): ReadonlySet<ValueId> {
   const kept = new Set<ValueId>();
-  const inputs = [...view.inputs.keys()].filter((name) => !view.initializers.has(name));
   if (inputs.length < 2) return kept;
   /** Values that are an input or cut out of one, with that input. */
   const pieces = new Map<ValueId, ValueId>(inputs.map((name) => [name, name]));

@@ -50,7 +50,7 @@ const SPARE_NODES = 1000;
 export function beginReading(view: GraphView, types: ValueTypes): Reading {
   const { order } = orderNodes(view);
   const { names, numbers, reads } = view.wires;
-  const data = dataValuesOf(view, order);
+  const data = dataValuesOf(view, types, order);
   const isData = (value: ValueId): boolean => {
     const number = numbers.get(value);
     return number === undefined || data[number] === true;
