@@ -209,7 +209,10 @@ function refuseWholeNetwork({ reading, source, residual, skips }: Join): Refusal
   return { reason: 'long-skip', detail: "adds the network's own input: a skip over the whole network" };
 }
 
-/** Tokens are rows of a matrix: what a product gives at rank 3 has no map to squeeze. */
+/**
+ * Tokens are rows of a matrix: what a product gives at rank 3 has no map to squeeze. A branch that starts with a
+ * convolution over positions is ConvNeXt's all the same.
+ */
 function refuseTokens({ reading, residual }: Join, steps: readonly Step[]): Refusal | undefined {
   let value = residual.operand;
   const rank = typeOf(reading, value)?.shape?.length;
@@ -220,20 +223,22 @@ function refuseTokens({ reading, residual }: Join, steps: readonly Step[]): Refu
       detail: "adds what convolutions on the map of a transformer's tokens gave",
     };
   }
+  let last: Convolution | undefined;
+  let first: Convolution | undefined;
   while (!residual.sources.has(value)) {
     const step = stepBehind(reading, value);
-    if (step === undefined || step.inputs.length !== 1) return undefined;
+    if (step === undefined || step.inputs.length !== 1) break;
     if (step.convolution !== undefined) {
-      return step.convolution.form === 'matmul'
-        ? {
-            reason: 'attention',
-            detail: "adds the output of a transformer's feed-forward layer to its tokens",
-          }
-        : undefined;
+      last ??= step.convolution;
+      first = step.convolution;
     }
     value = step.inputs[0] ?? '';
   }
-  return undefined;
+  if (last?.form !== 'matmul' || first?.form === 'conv') return undefined;
+  return {
+    reason: 'attention',
+    detail: "adds the output of a transformer's feed-forward layer to its tokens",
+  };
 }
 
 function isOnMap(reading: Reading, step: Step): boolean {

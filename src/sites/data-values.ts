@@ -17,7 +17,8 @@ const SIZE_OPERATORS: ReadonlySet<string> = new Set([
  * The values that carry data: those that depend on the contents of a graph input.
  *
  * Weights do not, nor does arithmetic on shapes, nor do the scale and zero point that DynamicQuantizeLinear finds, nor
- * what a stream kept of its last step, nor the masks that are made from lengths: none of them is a branch of a block.
+ * what a stream kept of its last step, nor what is made from lengths and from vectors that condition a network on maps:
+ * none of them is a branch of a block.
  */
 export function dataValuesOf(
   view: GraphView,
@@ -26,15 +27,18 @@ export function dataValuesOf(
 ): readonly boolean[] {
   const { names, reads, writes, writers } = view.wires;
   const inputs = [...view.inputs.keys()].filter((name) => !view.initializers.has(name));
-  const hasMaps = inputs.some((name) => !isNumber(types, name));
-  const others = new Set([
+  const hasMaps = inputs.some((name) => isMap(types, name));
+  const others = inputs.filter(
+    (name) => isNumber(types, name) || (hasMaps && isCondition(view, types, name)),
+  );
+  const left = new Set([
     ...keptInputsOf(view, inputs, order),
-    ...(hasMaps ? inputs.filter((name) => isNumber(types, name)) : []),
+    ...(others.length < inputs.length ? others : []),
   ]);
   // What nothing defines is read from outside, as bodies do.
   const data = names.map(
     (name, value) =>
-      value !== LEFT_OUT && writers[value] === -1 && !view.initializers.has(name) && !others.has(name),
+      value !== LEFT_OUT && writers[value] === -1 && !view.initializers.has(name) && !left.has(name),
   );
   for (const node of order) {
     const proto = view.nodes[node];
@@ -66,6 +70,24 @@ function isNumber(types: ValueTypes, input: ValueId): boolean {
   if (type?.shape === undefined || type.shape.length > 1) return false;
   const [size = 1] = type.shape;
   return !isFloating(type.dataType) || (typeof size === 'number' && size <= FEW);
+}
+
+/** Features over positions, or words that become such. */
+function isMap(types: ValueTypes, input: ValueId): boolean {
+  const type = types.get(input);
+  const rank = type?.shape?.length ?? 0;
+  return rank > 2 || (rank === 2 && type !== undefined && !isFloating(type.dataType));
+}
+
+/** What makes scales and shifts of a vector, on its way to be one for each channel. */
+const OF_VECTORS: ReadonlySet<string> = new Set(['Gemm', 'MatMul']);
+
+/** A vector beside maps that goes into matrix products alone: a style, a speaker, a class that conditions the network. */
+function isCondition(view: GraphView, types: ValueTypes, input: ValueId): boolean {
+  if (types.get(input)?.shape?.length !== 2) return false;
+  return (view.uses.get(input) ?? []).every(
+    (use) => use.kind === 'input' && OF_VECTORS.has(view.nodes[use.node]?.opType ?? ''),
+  );
 }
 
 /** How a kept piece is cut out of the input that holds it. */

@@ -1,5 +1,6 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
 import { channelAxisOf, protoOf, type Reading, stepBehind } from './reading.ts';
+import { branchOf, forkOf } from './region.ts';
 import { LOOKED_THROUGH, type Step } from './step.ts';
 
 /** An inverted residual, read back from its project convolution. */
@@ -114,13 +115,38 @@ export function chainBack(reading: Reading, from: ValueId, stop: Stop): Chain {
     }
     if (step.role === 'activation') activated = true;
     else if (step.role === 'gate') gate = step;
-    else if (!isPassed(reading, step)) break;
+    else if (step.role === 'product') {
+      const scaled = scaledByPlace(reading, step);
+      if (scaled === undefined) break;
+      steps.push(step, ...scaled.gate);
+      value = scaled.features;
+      continue;
+    } else if (!isPassed(reading, step)) break;
     steps.push(step);
     const [input] = step.inputs;
     if (input === undefined || step.inputs.length !== 1) break;
     value = input;
   }
   return { steps, activated, gate, end: undefined, value };
+}
+
+/** Gates end in these. */
+const BOUNDED: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid']);
+
+/** A product read as features that are scaled by a gate of rows, columns or places: coordinate attention and its kin. */
+function scaledByPlace(
+  reading: Reading,
+  { inputs }: Step,
+): { readonly features: ValueId; readonly gate: readonly Step[] } | undefined {
+  const isGate = (value: ValueId): boolean => {
+    const step = stepBehind(reading, value);
+    return step !== undefined && BOUNDED.has(protoOf(reading, step.node).opType);
+  };
+  const gate = inputs.find(isGate);
+  const features = inputs.find((value) => !isGate(value));
+  if (inputs.length !== 2 || gate === undefined || features === undefined) return undefined;
+  const branch = branchOf(reading, gate, forkOf(reading, inputs));
+  return branch === undefined ? undefined : { features, gate: [...branch.steps] };
 }
 
 /** Inside a chain padding and channel shuffles are looked through too. */

@@ -92,6 +92,8 @@ function roleOf(reading: Reading, node: NodeId, inputs: number): StepRole {
   if (LAYOUTS.has(opType)) return 'layout';
   if (POOLS.has(opType)) return 'pool';
   if (UPSAMPLES.has(opType)) return 'upsample';
+  // Features where a mask is set, and a constant elsewhere.
+  if (opType === 'Where') return 'affine';
   if (opType === 'Clip') return isSafetyClip(reading, node) ? 'pass' : 'activation';
   // Its other operand is a constant: ReLU and ReLU6 by another name.
   if (opType === 'Max' || opType === 'Min') return 'activation';
