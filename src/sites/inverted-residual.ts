@@ -96,8 +96,10 @@ function leadingDepthwise(
   if (chain.activated || chain.gate !== undefined || chain.end?.convolution?.depthwise !== true)
     return undefined;
   const input = chain.end.inputs[0] ?? '';
-  // Only where the block is known to start there: else it is the end of what comes before.
-  return stop(input) ? { steps: [...chain.steps, chain.end], input } : undefined;
+  // Only where the block is known to start there, or before its quantizer: else it is the end of what comes before.
+  const before = chainBack(reading, input, stop);
+  const starts = stop(before.value) && !before.activated && before.end === undefined;
+  return starts ? { steps: [...chain.steps, chain.end, ...before.steps], input } : undefined;
 }
 
 /** Goes back through what is looked through, activations and gates, to the next convolution. */
