@@ -234,7 +234,11 @@ function refuseTokens({ reading, residual }: Join, steps: readonly Step[]): Refu
     }
     value = step.inputs[0] ?? '';
   }
-  if (last?.form !== 'matmul' || first?.form === 'conv') return undefined;
+  if (last?.form !== 'matmul') return undefined;
+  // Feed-forward layers of transformers may hold a convolution too, and start with it (ESPnet's): theirs is not depthwise.
+  if (first?.depthwise === true || (first?.form === 'conv' && reading.attention.last === undefined)) {
+    return undefined;
+  }
   return {
     reason: 'attention',
     detail: "adds the output of a transformer's feed-forward layer to its tokens",

@@ -31,8 +31,8 @@ export interface UsedValue {
 }
 
 /**
- * Leaves out of a graph what changes no feature: Identity, Dropout, casts between floating-point types, QuantizeLinear
- * and DequantizeLinear, Transposes that undo each other. Converters and quantizers put these anywhere, and no block is
+ * Leaves out of a graph what changes no feature: Identity, Dropout, casts between floating-point types, quantizers and
+ * dequantizers, Transposes that undo each other. Converters and quantizers put these anywhere, and no block is
  * another one for them.
  *
  * What the graph gives out and what bodies capture keeps its name, and so its node.
@@ -121,6 +121,11 @@ const PASSING: ReadonlySet<string> = new Set([
   'QuantizeLinear',
   'DequantizeLinear',
   'Transpose',
+  // Quantize and dequantize in one node, as Brevitas writes it.
+  'Quant',
+  'IntQuant',
+  'FloatQuant',
+  'BipolarQuant',
 ]);
 
 /** The value that a value is handed on from, where a node does only that. */

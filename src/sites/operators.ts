@@ -25,6 +25,7 @@ export const ACTIVATIONS: ReadonlySet<string> = new Set([
   'QLinearLeakyRelu',
   'Softmax',
   'QLinearSoftmax',
+  'MultiThreshold',
 ]);
 
 /** Normalizations that are one operator. */
@@ -54,6 +55,12 @@ export const PASSING: ReadonlySet<string> = new Set([
   'Round',
   'DynamicQuantizeLinear',
   'RequantShift',
+  'Quant',
+  'IntQuant',
+  'FloatQuant',
+  'BipolarQuant',
+  'Trunc',
+  'IntTrunc',
 ]);
 
 /** Arithmetic that is affine in its one data operand where the others are constants. */

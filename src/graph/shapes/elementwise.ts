@@ -82,6 +82,10 @@ const MICROSOFT_UNARY = [
   'QLinearSoftmax',
 ];
 
+/** Brevitas's quantizers and FINN's, under all the names that their domain has had. */
+const QUANTIZER_DOMAINS = ['qonnx.custom_op.general', 'finn.custom_op.general', 'onnx.brevitas', 'finn'];
+const QUANTIZERS = ['Quant', 'IntQuant', 'FloatQuant', 'BipolarQuant', 'Trunc', 'IntTrunc', 'MultiThreshold'];
+
 /** Operators that keep the shape of their data, or of what their operands broadcast to. */
 export const ELEMENTWISE_RULES: RuleTable = {
   ...sameRule('', UNARY, sameAsInput),
@@ -98,5 +102,8 @@ export const ELEMENTWISE_RULES: RuleTable = {
   ...sameRule('', ['RequantShift'], (_node, inputs) => [
     { dataType: DataType.UNDEFINED, shape: typeAt(inputs, 0).shape },
   ]),
-  ...sameRule('qonnx.custom_op.general', ['Quant', 'BipolarQuant', 'Trunc'], sameAsInput),
+  ...QUANTIZER_DOMAINS.reduce<RuleTable>(
+    (rules, domain) => ({ ...rules, ...sameRule(domain, QUANTIZERS, sameAsInput) }),
+    {},
+  ),
 };
