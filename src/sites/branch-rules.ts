@@ -1,5 +1,6 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
 import { type Convolution, isStrided } from './convolution.ts';
+import { isBounded } from './gates.ts';
 import { isClosed } from './module-branches.ts';
 import {
   channelAxisOf,
@@ -176,19 +177,6 @@ function mainSteps(reading: Reading, { operand, steps, sources }: Branch): reado
       if (factors.length === step.inputs.length || !factors.includes(input)) waiting.push(input);
   }
   return [...main];
-}
-
-const BOUNDED: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid']);
-const BEHIND_BOUND: ReadonlySet<StepRole> = new Set(['pass', 'transpose', 'upsample']);
-
-/** Whether a value is the result of a sigmoid, at whatever resolution. */
-function isBounded(reading: Reading, value: ValueId): boolean {
-  const step = firstBehind(reading, value, BEHIND_BOUND);
-  if (step === undefined) return false;
-  const { opType, attribute } = protoOf(reading, step.node);
-  // onnxruntime's optimizer fuses it into the convolution before it.
-  if (step.convolution?.fusedActivation === true) return BOUNDED.has(attribute.get('activation')?.s ?? '');
-  return step.role === 'activation' && BOUNDED.has(opType);
 }
 
 function staysInside(convolution: Convolution, width: number): boolean {

@@ -4,13 +4,14 @@ import { isGlobalPool, isReduction } from './pooling.ts';
 import {
   channelAxisOf,
   dataInputsOf,
+  firstBehind,
   outputOf,
   protoOf,
   type Reading,
   stepBehind,
   typeOf,
 } from './reading.ts';
-import type { Step } from './step.ts';
+import type { Step, StepRole } from './step.ts';
 
 /** Gates are short: this many steps hold every one that the literature has, in QDQ too. */
 const STEP_LIMIT = 64;
@@ -83,4 +84,18 @@ function isSinglePosition(reading: Reading, value: ValueId): boolean {
   if (shape === undefined) return false;
   const axis = channelAxisOf(reading, value);
   return shape.every((dim, at) => at === 0 || at === axis || dim === 1);
+}
+
+/** What most gates end in. */
+const BOUNDED: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid']);
+const BEHIND_BOUND: ReadonlySet<StepRole> = new Set(['pass', 'transpose', 'upsample']);
+
+/** Whether a value is the result of a sigmoid, at whatever resolution. */
+export function isBounded(reading: Reading, value: ValueId): boolean {
+  const step = firstBehind(reading, value, BEHIND_BOUND);
+  if (step === undefined) return false;
+  const { opType, attribute } = protoOf(reading, step.node);
+  // onnxruntime's optimizer fuses it into the convolution before it.
+  if (step.convolution?.fusedActivation === true) return BOUNDED.has(attribute.get('activation')?.s ?? '');
+  return step.role === 'activation' && BOUNDED.has(opType);
 }

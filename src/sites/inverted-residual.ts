@@ -1,4 +1,5 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
+import { isBounded } from './gates.ts';
 import { channelAxisOf, protoOf, type Reading, stepBehind } from './reading.ts';
 import { branchOf, forkOf } from './region.ts';
 import { LOOKED_THROUGH, type Step } from './step.ts';
@@ -132,20 +133,13 @@ export function chainBack(reading: Reading, from: ValueId, stop: Stop): Chain {
   return { steps, activated, gate, end: undefined, value };
 }
 
-/** Gates end in these. */
-const BOUNDED: ReadonlySet<string> = new Set(['Sigmoid', 'HardSigmoid']);
-
 /** A product read as features that are scaled by a gate of rows, columns or places: coordinate attention and its kin. */
 function scaledByPlace(
   reading: Reading,
   { inputs }: Step,
 ): { readonly features: ValueId; readonly gate: readonly Step[] } | undefined {
-  const isGate = (value: ValueId): boolean => {
-    const step = stepBehind(reading, value);
-    return step !== undefined && BOUNDED.has(protoOf(reading, step.node).opType);
-  };
-  const gate = inputs.find(isGate);
-  const features = inputs.find((value) => !isGate(value));
+  const gate = inputs.find((value) => isBounded(reading, value));
+  const features = inputs.find((value) => !isBounded(reading, value));
   if (inputs.length !== 2 || gate === undefined || features === undefined) return undefined;
   const branch = branchOf(reading, gate, forkOf(reading, inputs));
   return branch === undefined ? undefined : { features, gate: [...branch.steps] };

@@ -9,16 +9,19 @@ export type RunOutputs = Readonly<Record<string, Uint8Array>>;
 
 /**
  * Runs a model on onnxruntime's CPU, graph optimizations off, on fixed numbers that differ from element to element.
- * Symbolic sizes are 2. The session is closed again.
+ * Symbolic sizes are 2 where no others are given. The session is closed again.
  */
-export async function runModel(bytes: Uint8Array): Promise<RunOutputs> {
+export async function runModel(
+  bytes: Uint8Array,
+  sizes: ReadonlyMap<string, readonly number[]> = new Map(),
+): Promise<RunOutputs> {
   const { view } = await openModel(memorySource(bytes));
   const session = await openSession(bytes);
   try {
     const feeds: Record<string, Tensor> = {};
     for (const [name, { type }] of view.inputs) {
       if (view.initializers.has(name)) continue;
-      const dims = (type.shape ?? []).map((dim) => (typeof dim === 'number' ? dim : 2));
+      const dims = sizes.get(name) ?? (type.shape ?? []).map((dim) => (typeof dim === 'number' ? dim : 2));
       feeds[name] = feed(type.elemType, dims);
     }
     const results = await session.run(feeds);

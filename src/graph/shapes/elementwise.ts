@@ -102,8 +102,5 @@ export const ELEMENTWISE_RULES: RuleTable = {
   ...sameRule('', ['RequantShift'], (_node, inputs) => [
     { dataType: DataType.UNDEFINED, shape: typeAt(inputs, 0).shape },
   ]),
-  ...QUANTIZER_DOMAINS.reduce<RuleTable>(
-    (rules, domain) => ({ ...rules, ...sameRule(domain, QUANTIZERS, sameAsInput) }),
-    {},
-  ),
+  ...Object.assign({}, ...QUANTIZER_DOMAINS.map((domain) => sameRule(domain, QUANTIZERS, sameAsInput))),
 };
