@@ -12,6 +12,8 @@ export interface Tracked {
   readonly dims: readonly [samples: number, channels: number, positions: number];
   readonly data: Float64Array;
   readonly bound: Float64Array;
+  /** Set where all bounds are 0: there are millions of features, and nobody needs as many zeros for them. */
+  readonly exact?: true;
 }
 
 /** A function of one number: the steepest slope it has, and the roundings that computing it takes. */
@@ -29,15 +31,28 @@ export function readFeatures({ data, dims }: Features, site: BlockSite): Tracked
   const [samples = 1] = dims;
   const { channels } = site;
   const positions = data.length / Math.max(1, samples * channels);
-  if (site.channelAxis === 1) return { dims: [samples, channels, positions], data, bound: zeros(data) };
-  const turned = swap(data, samples, positions, channels);
-  return { dims: [samples, channels, positions], data: turned, bound: zeros(data) };
+  const inOrder = site.channelAxis === 1 ? data : swap(data, samples, positions, channels);
+  return exactly([samples, channels, positions], inOrder);
+}
+
+/** Numbers that are off by nothing; the zeros are made when somebody asks for them. */
+function exactly(dims: Tracked['dims'], data: Float64Array): Tracked {
+  let bound: Float64Array | undefined;
+  return {
+    dims,
+    data,
+    exact: true,
+    get bound() {
+      bound ??= new Float64Array(data.length);
+      return bound;
+    },
+  };
 }
 
 /** The weight with one number for each channel. */
 export function perChannel(weights: ReadonlyMap<string, Float64Array>, name: string): Tracked {
   const data = weights.get(name) ?? new Float64Array(0);
-  return { dims: [1, data.length, 1], data, bound: zeros(data) };
+  return exactly([1, data.length, 1], data);
 }
 
 /** A number that the block has as a constant: it is rounded where it is stored, coarsely where it is tiny. */
@@ -107,34 +122,57 @@ export function reduce(a: Tracked, kind: 'sum' | 'mean' | 'max', over: 'channels
   const [terms, step] = isOver ? [channels, positions] : [positions, 1];
   const data = new Float64Array(dims[0] * dims[1] * dims[2]);
   const bound = new Float64Array(data.length);
+  const errors = a.exact === true ? undefined : a.bound;
+  const share = kind === 'mean' ? terms : 1;
   for (let at = 0; at < data.length; at += 1) {
     const first = isOver
       ? Math.floor(at / positions) * channels * positions + (at % positions)
       : at * positions;
-    let sum = 0;
-    let magnitude = 0;
-    let inherited = 0;
-    let most = Number.NEGATIVE_INFINITY;
-    let worst = 0;
-    for (let term = 0; term < terms; term += 1) {
-      const value = a.data[first + term * step] ?? 0;
-      const error = a.bound[first + term * step] ?? 0;
-      sum += value;
-      magnitude += Math.abs(value);
-      inherited += error;
-      most = Math.max(most, value);
-      worst = Math.max(worst, error);
-    }
     if (kind === 'max') {
-      data[at] = most;
-      bound[at] = worst;
+      data[at] = largest(a.data, first, terms, step);
+      bound[at] = errors === undefined ? 0 : Math.max(0, largest(errors, first, terms, step));
     } else {
-      const share = kind === 'mean' ? terms : 1;
-      data[at] = sum / share;
-      bound[at] = (inherited + (terms + 1) * magnitude) / share;
+      data[at] = sumOf(a.data, first, terms, step) / share;
+      const inherited = errors === undefined ? 0 : sumOf(errors, first, terms, step);
+      bound[at] = (inherited + (terms + 1) * magnitudeOf(a.data, first, terms, step)) / share;
     }
   }
   return { dims, data, bound };
+}
+
+function largest(numbers: Float64Array, first: number, terms: number, step: number): number {
+  let most = Number.NEGATIVE_INFINITY;
+  for (let term = 0; term < terms; term += 1) most = Math.max(most, numbers[first + term * step] ?? 0);
+  return most;
+}
+
+/** Four sums side by side, since each addition waits for the one before it: maps have thousands of positions. */
+function sumOf(numbers: Float64Array, first: number, terms: number, step: number): number {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  let term = 0;
+  let at = first;
+  for (; term + 4 <= terms; term += 4, at += 4 * step) {
+    a += numbers[at] ?? 0;
+    b += numbers[at + step] ?? 0;
+    c += numbers[at + 2 * step] ?? 0;
+    d += numbers[at + 3 * step] ?? 0;
+  }
+  for (; term < terms; term += 1, at += step) a += numbers[at] ?? 0;
+  return a + b + (c + d);
+}
+
+function magnitudeOf(numbers: Float64Array, first: number, terms: number, step: number): number {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  let term = 0;
+  let at = first;
+  for (; term + 4 <= terms; term += 4, at += 4 * step) {
+    a += Math.abs(numbers[at] ?? 0);
+    b += Math.abs(numbers[at + step] ?? 0);
+    c += Math.abs(numbers[at + 2 * step] ?? 0);
+    d += Math.abs(numbers[at + 3 * step] ?? 0);
+  }
+  for (; term < terms; term += 1, at += step) a += Math.abs(numbers[at] ?? 0);
+  return a + b + (c + d);
 }
 
 /** A fully connected layer over the channels; the weight is [outputs, inputs], or its transpose where channels are last. */
@@ -145,7 +183,8 @@ export function dense(
   outputs: number,
   site: BlockSite,
 ): Tracked {
-  const [samples, inputs, positions] = x.dims;
+  const { dims, data: values, bound: errors } = x;
+  const [samples, inputs, positions] = dims;
   const weight = weights.get(`${name}.weight`) ?? new Float64Array(0);
   const bias = weights.get(`${name}.bias`);
   const transposed = site.channelAxis !== 1;
@@ -155,15 +194,16 @@ export function dense(
     const position = at % positions;
     const output = Math.floor(at / positions) % outputs;
     const first = Math.floor(at / (positions * outputs)) * inputs * positions + position;
+    const [start, step] = transposed ? [output, outputs] : [output * inputs, 1];
     let sum = bias?.[output] ?? 0;
     let magnitude = Math.abs(sum);
     let inherited = 0;
     for (let input = 0; input < inputs; input += 1) {
-      const w = weight[transposed ? input * outputs + output : output * inputs + input] ?? 0;
-      const value = x.data[first + input * positions] ?? 0;
-      sum += w * value;
-      magnitude += Math.abs(w * value);
-      inherited += Math.abs(w) * (x.bound[first + input * positions] ?? 0);
+      const w = weight[start + input * step] ?? 0;
+      const product = w * (values[first + input * positions] ?? 0);
+      sum += product;
+      magnitude += Math.abs(product);
+      inherited += Math.abs(w) * (errors[first + input * positions] ?? 0);
     }
     data[at] = sum;
     bound[at] = inherited + (inputs + 1) * magnitude;
@@ -244,6 +284,7 @@ function combine(
   const bound = new Float64Array(data.length);
   const at = ({ dims: [n, c, p] }: Tracked, sample: number, channel: number, position: number): number =>
     ((n === 1 ? 0 : sample) * c + (c === 1 ? 0 : channel)) * p + (p === 1 ? 0 : position);
+  const [aErrors, bErrors] = [a.bound, b.bound];
   let index = 0;
   for (let sample = 0; sample < samples; sample += 1) {
     for (let channel = 0; channel < channels; channel += 1) {
@@ -251,14 +292,10 @@ function combine(
         const [i, j] = [at(a, sample, channel, position), at(b, sample, channel, position)];
         const [x, y] = [a.data[i] ?? Number.NaN, b.data[j] ?? Number.NaN];
         data[index] = of(x, y);
-        bound[index] = error(x, y, a.bound[i] ?? 0, b.bound[j] ?? 0);
+        bound[index] = error(x, y, aErrors[i] ?? 0, bErrors[j] ?? 0);
         index += 1;
       }
     }
   }
   return { dims: [samples, channels, positions], data, bound };
-}
-
-function zeros({ length }: Float64Array): Float64Array {
-  return new Float64Array(length);
 }

@@ -78,9 +78,12 @@ function floats(
 ): Float64Array {
   const values = new Float64Array(size);
   if (regime === 'zeros') return values;
-  const draw = regime === 'normal' ? stream.normal : stream.uniform;
+  const draw =
+    regime === 'normal'
+      ? (out: Float64Array): void => stream.fillNormal(out, 1)
+      : (out: Float64Array): void => void fill(out, stream.uniform);
   const layout = imageLayout(dims);
-  if (layout === undefined) fill(values, draw);
+  if (layout === undefined) draw(values);
   else fillImages(values, layout, regime === 'normal', draw);
   if (regime === 'byte') for (let i = 0; i < size; i += 1) values[i] = Math.floor(values[i]! * 256);
   return values;
@@ -127,20 +130,28 @@ function imageLayout(dims: readonly number[]): ImageLayout | undefined {
  * Fills images with a coarse grid, smoothed, and noise upon it. White noise alone looks the same everywhere to a pooling
  * layer. Of normal draws the sum is of variance 1 on average; of uniform ones it stays in their range.
  */
-function fillImages(values: Float64Array, layout: ImageLayout, normal: boolean, draw: () => number): void {
+function fillImages(
+  values: Float64Array,
+  layout: ImageLayout,
+  normal: boolean,
+  draw: (out: Float64Array) => void,
+): void {
   const { samples, channels, height, width, channelStep, pixelStep } = layout;
   // A point between four draws has 4/9 of their variance on average: (3/2)² × 0.8² × 4/9 + 0.6² = 1.
   const [smooth, rough] = normal ? [1.2, 0.6] : [0.75, 0.25];
   const knots = new Float64Array((CELLS + 1) ** 2);
+  const noise = new Float64Array(height * width);
   for (let plane = 0; plane < samples * channels; plane += 1) {
-    fill(knots, draw);
+    draw(knots);
+    draw(noise);
     const sample = Math.floor(plane / channels);
     const first = sample * channels * height * width + (plane % channels) * channelStep;
     for (let row = 0; row < height; row += 1) {
       const y = (row * CELLS) / height;
       for (let column = 0; column < width; column += 1) {
         const coarse = between(knots, y, (column * CELLS) / width);
-        values[first + (row * width + column) * pixelStep] = smooth * coarse + rough * draw();
+        values[first + (row * width + column) * pixelStep] =
+          smooth * coarse + rough * noise[row * width + column]!;
       }
     }
   }

@@ -1,5 +1,6 @@
 import type { BlockDefinition, Features } from '../blocks/block.ts';
 import type { RecordedSite } from '../splice/index.ts';
+import { equalBytes } from '../wire/bytes.ts';
 import { type FloatFormat, floatFormat, toFloat64, toNumbers } from './numbers.ts';
 import type { RuntimeTensor } from './runtime.ts';
 import type { BlockWeights } from './weights.ts';
@@ -48,7 +49,7 @@ export function checkBlock(
   recorded: RecordedSite,
   run: BlockRun,
 ): OracleResult | undefined {
-  const data = toFloat64(run.tapped);
+  const data = features64(run.tapped);
   const gate = toFloat64(run.gate);
   const scaled = toNumbers(run.scaled);
   const own = floatFormat(run.tapped.dataType);
@@ -76,6 +77,19 @@ export function checkBlock(
   };
 }
 
+/** Where features are widened: maps of the same size follow each other, and each of them would be memory of its own. */
+let widened = new Float64Array(0);
+
+/** The features in float64, until those of the next block are asked for. */
+function features64(tensor: RuntimeTensor): Float64Array | undefined {
+  if (tensor.dataType !== 'float32') return toFloat64(tensor);
+  const { length } = tensor.data;
+  if (widened.length < length) widened = new Float64Array(length);
+  const own = widened.subarray(0, length);
+  own.set(tensor.data);
+  return own;
+}
+
 /** What `ReferenceResult.gateBound` says of blocks that have none. */
 function genericBound(
   gate: Float64Array,
@@ -98,7 +112,8 @@ function compareGate(
   let gateMin = Number.POSITIVE_INFINITY;
   let gateMax = Number.NEGATIVE_INFINITY;
   let sum = 0;
-  for (const [index, value] of gate.entries()) {
+  for (let index = 0; index < gate.length; index += 1) {
+    const value = gate[index]!;
     const error = distance(value, expected[index] ?? Number.NaN);
     const bound = (gateBound[index] ?? 0) * format.unitRoundoff + format.minNormal;
     maxAbs = Math.max(maxAbs, error);
@@ -132,9 +147,12 @@ function compareScaled(
     const gate = expected[at] ?? Number.NaN;
     const relative = ((gateBound[at] ?? 0) + 2 * Math.abs(gate)) * unitRoundoff;
     for (let index = first; index < first + inner; index += 1) {
-      const x = features[index] ?? 0;
-      const error = distance(scaled[index] ?? Number.NaN, x * gate);
-      if (error !== 0) worst = worse(worst, error / (Math.abs(x) * relative + minNormal));
+      const x = features[index]!;
+      // No division for what is no worse than what was seen; what is no number goes on.
+      const bound = Math.abs(x) * relative + minNormal;
+      if (Math.abs(scaled[index]! - x * gate) <= worst * bound) continue;
+      const error = distance(scaled[index]!, x * gate);
+      if (error !== 0) worst = worse(worst, error / bound);
     }
   }
   return worst;
@@ -195,11 +213,8 @@ function countDead(hidden: Float64Array, batch: number): number {
 export function sameBits(tapped: RuntimeTensor, scaled: RuntimeTensor, flushesSubnormals: boolean): boolean {
   if (tapped.dataType !== scaled.dataType || tapped.dataType === 'string' || scaled.dataType === 'string')
     return false;
-  const left = wordsOf(tapped.data);
-  const right = wordsOf(scaled.data);
-  if (left.length !== right.length) return false;
-  const differ = left.findIndex((word, index) => word !== right[index]);
-  if (differ === -1) return true;
+  if (equalBytes(bytesOf(tapped.data), bytesOf(scaled.data))) return true;
+  if (tapped.data.length !== scaled.data.length) return false;
   const format = floatFormat(tapped.dataType);
   if (!flushesSubnormals || format === undefined) return false;
   const before = toFloat64(tapped);
@@ -211,10 +226,6 @@ export function sameBits(tapped: RuntimeTensor, scaled: RuntimeTensor, flushesSu
   );
 }
 
-function wordsOf(data: ArrayBufferView): Uint8Array | Uint32Array {
-  const { buffer, byteOffset, byteLength } = data;
-  const whole = byteOffset % 4 === 0 && byteLength % 4 === 0;
-  return whole
-    ? new Uint32Array(buffer, byteOffset, byteLength / 4)
-    : new Uint8Array(buffer, byteOffset, byteLength);
+function bytesOf({ buffer, byteOffset, byteLength }: ArrayBufferView): Uint8Array {
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }

@@ -66,7 +66,7 @@ export function weightFeed(
 ): RuntimeTensor | undefined {
   switch (dataType) {
     case DataType.FLOAT:
-      return { dataType: 'float32', dims, data: Float32Array.from(numbers) };
+      return { dataType: 'float32', dims, data: new Float32Array(numbers) };
     case DataType.DOUBLE:
       return { dataType: 'float64', dims, data: numbers };
     case DataType.FLOAT16: {
