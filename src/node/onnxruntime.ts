@@ -32,6 +32,8 @@ const LOG_ERRORS = 3;
  * child, with `runIsolated`. It is imported only here and only when called, since it is an optional dependency.
  *
  * @param load - Imports the package; tests pass their own.
+ * @param options - `spinning: false` keeps threads that wait for work from turning in place: what else runs needs the
+ * processor, and the same numbers come out.
  * @throws SeInjectError `verify/runtime-missing` where the package or its native library cannot be loaded.
  *
  * @example
@@ -42,6 +44,7 @@ const LOG_ERRORS = 3;
  */
 export async function openOnnxRuntime(
   load: () => Promise<OrtModule> = () => import('onnxruntime-node'),
+  { spinning = true }: { readonly spinning?: boolean } = {},
 ): Promise<Runtime> {
   let ort: OrtModule;
   try {
@@ -60,11 +63,16 @@ export async function openOnnxRuntime(
     name: 'onnxruntime-node',
     version: ort.env.versions.node ?? ort.env.versions.common,
     providers: ort.listSupportedBackends().map((backend) => backend.name),
-    createSession: (source, options) => createSession(ort, source, options),
+    createSession: (source, options) => createSession(ort, source, options, spinning),
   };
 }
 
-async function createSession(ort: OrtModule, source: ModelSource, options: SessionOptions): Promise<Session> {
+async function createSession(
+  ort: OrtModule,
+  source: ModelSource,
+  options: SessionOptions,
+  spinning: boolean,
+): Promise<Session> {
   const { provider, graphOptimization, profile = false } = options;
   // CUDA rounds float32 to TF32 in convolutions, and the JavaScript API passes no provider option but deviceId, so
   // `use_tf32` is out of reach; the CUDA libraries read this variable when they are first used.
@@ -76,6 +84,12 @@ async function createSession(ort: OrtModule, source: ModelSource, options: Sessi
     executionProviders: [provider],
     graphOptimizationLevel: graphOptimization,
     logSeverityLevel: LOG_ERRORS,
+    extra: {
+      session: {
+        ...(spinning ? {} : { 'intra_op.allow_spinning': '0' }),
+        ...externalFolder(source),
+      },
+    },
     ...(profileFolder === undefined
       ? {}
       : // The file is `<prefix>_<time>.json`; endProfiling does not return its name.
@@ -85,7 +99,10 @@ async function createSession(ort: OrtModule, source: ModelSource, options: Sessi
     const session =
       'path' in source
         ? await ort.InferenceSession.create(source.path, ortOptions)
-        : await ort.InferenceSession.create(source.bytes, { ...ortOptions, ...(await externalData(source)) });
+        : await ort.InferenceSession.create(source.bytes, {
+            ...ortOptions,
+            externalData: await externalFiles(source),
+          });
     return new OrtSession(ort, session, provider, profileFolder);
   } catch (cause) {
     if (profileFolder !== undefined) await removeFolder(profileFolder);
@@ -94,22 +111,25 @@ async function createSession(ort: OrtModule, source: ModelSource, options: Sessi
 }
 
 /**
- * How a model given as bytes reaches its external data. Without any of this onnxruntime looks into the working
- * directory. The folder's files are mapped into memory, those given as bytes are held and copied: prefer the folder.
+ * Where a model given as bytes has its external data. Without it onnxruntime looks into the working directory. The
+ * folder's files are mapped into memory, those given as bytes are held and copied: prefer the folder.
  */
-async function externalData(
-  source: Extract<ModelSource, { bytes: Uint8Array }>,
-): Promise<Ort.InferenceSession.SessionOptions> {
-  const { externalData: external } = source;
-  if (external === undefined) return {};
-  if ('folder' in external) {
-    return { extra: { session: { model_external_initializers_file_folder_path: external.folder } } };
-  }
-  const files = external.files.map(async ({ path, data }) => ({
+function externalFolder(source: ModelSource): Readonly<Record<string, string>> {
+  const external = 'bytes' in source ? source.externalData : undefined;
+  return external !== undefined && 'folder' in external
+    ? { model_external_initializers_file_folder_path: external.folder }
+    : {};
+}
+
+async function externalFiles({
+  externalData,
+}: Extract<ModelSource, { bytes: Uint8Array }>): Promise<{ path: string; data: Uint8Array }[]> {
+  if (externalData === undefined || 'folder' in externalData) return [];
+  const files = externalData.files.map(async ({ path, data }) => ({
     path,
     data: data instanceof Blob ? new Uint8Array(await data.arrayBuffer()) : data,
   }));
-  return { externalData: await Promise.all(files) };
+  return Promise.all(files);
 }
 
 class OrtSession implements Session {

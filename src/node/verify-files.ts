@@ -1,13 +1,16 @@
 import { openModel } from '../splice/index.ts';
 import {
   checkEdit,
+  type EditCheck,
   emptyReport,
   type ProviderReport,
   type ProviderResult,
+  type Runtime,
   toReport,
   type VerifyReport,
 } from '../verify/index.ts';
 import type { GivenArray } from '../verify/inputs.ts';
+import type { RuntimeAdapter } from '../verify/runtime.ts';
 import { openFolder } from './data-folder.ts';
 import { openFile } from './file-source.ts';
 import { type IsolatedOutcome, runIsolated, siblingModule } from './isolate.ts';
@@ -61,7 +64,45 @@ export async function verifyFiles(
   after: string,
   options: VerifyFilesOptions = {},
 ): Promise<VerifyReport> {
-  const { onProgress, seed = 0, shapes, arrays, blockModules = [], bisect = false } = options;
+  const { onProgress, blockModules = [] } = options;
+  const asked = options.providers ?? ['auto'];
+  onProgress?.('comparing the files');
+  // A process of its own on the CPU takes a while to start, and then the files are compared beside it.
+  const onCpu =
+    asked.includes('auto') || asked.includes('cpu') ? runJob(before, after, 'cpu', null, options) : undefined;
+  const [cpu, edit] = await Promise.allSettled([onCpu, compareFiles(before, after, blockModules)]);
+  if (edit.status === 'rejected') throw edit.reason;
+  if (cpu.status === 'rejected') throw cpu.reason;
+  const { check, runtime } = edit.value;
+  const names = asked.flatMap((name) =>
+    name === 'auto' ? ['cpu', ...GPU_PROVIDERS.filter((gpu) => runtime.providers.includes(gpu))] : [name],
+  );
+  const results: ProviderResult[] = [];
+  for (const provider of new Set(names)) {
+    if (provider === 'cpu') {
+      if (cpu.value !== undefined) results.push(cpu.value);
+      continue;
+    }
+    const required = asked.includes(provider);
+    const probe = await probeProvider(provider);
+    if (probe.status !== 'available') {
+      // Nobody asked for this one: a machine without a GPU has nothing to report.
+      if (required) results.push(failed(provider, probe.status, probe.detail));
+      continue;
+    }
+    // A GPU in software is none: it is asked only by name.
+    if (probe.adapter?.fallback === true && !required) continue;
+    results.push(await runJob(before, after, provider, probe.adapter, options));
+  }
+  return toReport(check, results, asked);
+}
+
+/** What needs no model to run: the edit check, and whether there is something to run models with. */
+async function compareFiles(
+  before: string,
+  after: string,
+  blockModules: readonly string[],
+): Promise<{ readonly check: EditCheck; readonly runtime: Runtime }> {
   const blocks = await Promise.all(blockModules.map(loadBlock));
   const runtime = await openOnnxRuntime();
   const [beforeFile, afterFile, folder] = [
@@ -70,50 +111,33 @@ export async function verifyFiles(
     await openFolder(after),
   ];
   try {
-    onProgress?.('comparing the files');
-    const edit = await checkEdit(await openModel(beforeFile), await openModel(afterFile), blocks, folder);
-    const asked = options.providers ?? ['auto'];
-    const names = asked.flatMap((name) =>
-      name === 'auto' ? ['cpu', ...GPU_PROVIDERS.filter((gpu) => runtime.providers.includes(gpu))] : [name],
-    );
-    const results: ProviderResult[] = [];
-    for (const provider of new Set(names)) {
-      const required = asked.includes(provider) || provider === 'cpu';
-      const probe = provider === 'cpu' ? undefined : await probeProvider(provider);
-      if (probe !== undefined && probe.status !== 'available') {
-        // Nobody asked for this one: a machine without a GPU has nothing to report.
-        if (required) results.push(failed(provider, probe.status, probe.detail));
-        continue;
-      }
-      // A GPU in software is none: it is asked only by name.
-      if (probe?.adapter?.fallback === true && !required) continue;
-      const outcome = await runIsolated<typeof run>(
-        siblingModule(import.meta.url, 'verify-job'),
-        {
-          before,
-          after,
-          provider,
-          adapter: probe?.adapter ?? null,
-          record: edit.record,
-          blockModules,
-          bisect,
-          seed,
-          shapes,
-          arrays,
-        },
-        {
-          timeoutMs: options.timeoutMs,
-          memoryBytes: options.memoryBytes,
-          env: EXACT_ENVIRONMENT,
-          onProgress: (step) => onProgress?.(`${provider}: ${String(step)}`),
-        },
-      );
-      results.push(toResult(provider, outcome));
-    }
-    return toReport(edit, results, asked);
+    const models = [await openModel(beforeFile), await openModel(afterFile)] as const;
+    return { check: await checkEdit(...models, blocks, folder), runtime };
   } finally {
     await Promise.all([beforeFile.close(), afterFile.close(), folder.close()]);
   }
+}
+
+/** Puts the questions that need a runtime to one provider, in a process of its own. */
+async function runJob(
+  before: string,
+  after: string,
+  provider: string,
+  adapter: RuntimeAdapter | null,
+  options: VerifyFilesOptions,
+): Promise<ProviderResult> {
+  const { onProgress, seed = 0, shapes, arrays, blockModules = [], bisect = false } = options;
+  const outcome = await runIsolated<typeof run>(
+    siblingModule(import.meta.url, 'verify-job'),
+    { before, after, provider, adapter, blockModules, bisect, seed, shapes, arrays },
+    {
+      timeoutMs: options.timeoutMs,
+      memoryBytes: options.memoryBytes,
+      env: EXACT_ENVIRONMENT,
+      onProgress: (step) => onProgress?.(`${provider}: ${String(step)}`),
+    },
+  );
+  return toResult(provider, outcome);
 }
 
 function toResult(provider: string, outcome: IsolatedOutcome<ProviderResult>): ProviderResult {

@@ -1,9 +1,14 @@
 /** The part of {@link verifyFiles} that runs models, in the child. */
-import { dirname, resolve } from 'node:path';
-import { blockNamed } from '../blocks/registry.ts';
-import type { InjectionRecord } from '../splice/index.ts';
+import { realpath } from 'node:fs/promises';
+import { basename, dirname, resolve } from 'node:path';
 import { openModel } from '../splice/index.ts';
-import { bisectProvider, checkProvider, type ProviderResult } from '../verify/index.ts';
+import {
+  bisectProvider,
+  checkProvider,
+  type HomeFile,
+  type ProviderResult,
+  recordedInjection,
+} from '../verify/index.ts';
 import type { GivenArray } from '../verify/inputs.ts';
 import type { RuntimeAdapter } from '../verify/runtime.ts';
 import { openFolder } from './data-folder.ts';
@@ -11,6 +16,7 @@ import { openFile } from './file-source.ts';
 import type { JobContext } from './isolate.ts';
 import { loadBlock } from './load-block.ts';
 import { openOnnxRuntime } from './onnxruntime.ts';
+import { openOnnxRuntimeThreads } from './ort-thread.ts';
 
 /** What the child is asked. */
 export interface VerifyJob {
@@ -18,7 +24,6 @@ export interface VerifyJob {
   readonly after: string;
   readonly provider: string;
   readonly adapter: RuntimeAdapter | null;
-  readonly record: InjectionRecord | undefined;
   /** Modules with blocks that are not built in. */
   readonly blockModules: readonly string[];
   readonly seed: number;
@@ -29,7 +34,11 @@ export interface VerifyJob {
 
 /** Puts the questions that need a runtime to one provider of onnxruntime-node. */
 export async function run(job: VerifyJob, { progress }: JobContext): Promise<ProviderResult> {
-  const { before, after, record, blockModules, bisect, ...rest } = job;
+  const { before, after, blockModules, bisect, ...rest } = job;
+  // The CPU's models load beside what this thread does; a GPU is used as everybody uses it, from the main thread.
+  const isCpu = job.provider === 'cpu';
+  const opening = isCpu ? openOnnxRuntimeThreads() : openOnnxRuntime();
+  opening.catch(() => {});
   const [beforeFile, afterFile, folder] = [
     await openFile(before),
     await openFile(after),
@@ -42,19 +51,22 @@ export async function run(job: VerifyJob, { progress }: JobContext): Promise<Pro
       beforeSource: { path: before },
       afterSource: { path: after },
       externalData: { folder: dirname(resolve(after)) },
+      files: isCpu ? { before: await homeOf(before), after: await homeOf(after) } : undefined,
       folder,
     };
-    const own = await Promise.all(blockModules.map(loadBlock));
-    const block =
-      record === undefined
-        ? undefined
-        : (own.find(({ name }) => name === record.block) ?? blockNamed(record.block));
-    const runtime = await openOnnxRuntime();
-    const request = { ...rest, record, block, onProgress: progress };
+    const injection = recordedInjection(pair.after, await Promise.all(blockModules.map(loadBlock)));
+    const runtime = await opening;
+    const request = { ...rest, ...injection, onProgress: progress };
     const result = await checkProvider(runtime, pair, request);
     if (!bisect || result.report.status !== 'mismatch') return result;
     return { ...result, report: { ...result.report, bisect: await bisectProvider(runtime, pair, request) } };
   } finally {
     await Promise.all([beforeFile.close(), afterFile.close(), folder.close()]);
   }
+}
+
+/** Where a file really is: onnxruntime reads no external data through a link that leaves its folder. */
+async function homeOf(path: string): Promise<HomeFile> {
+  const real = await realpath(path);
+  return { folder: dirname(real), name: basename(real) };
 }

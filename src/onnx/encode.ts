@@ -104,6 +104,17 @@ export function encodeGraphOutput(name: string): Uint8Array {
   return field(FIELD.graph.output, [valueName(name)]);
 }
 
+/** A `GraphProto.initializer` field whose numbers lie in another file, tag and length included. */
+export function encodeExternalInitializer(
+  { name, dims, dataType }: Omit<NewTensor, 'numbers'>,
+  place: { readonly location: string; readonly offset: number; readonly length: number },
+): Uint8Array {
+  const externalData = Object.entries(place).map(([key, value]) => ({ key, value: String(value) }));
+  const { EXTERNAL } = onnx.TensorProto.DataLocation;
+  const head = onnx.TensorProto.encode({ dims: [...dims], dataType, externalData, dataLocation: EXTERNAL });
+  return field(FIELD.graph.initializer, [tensorName(name), head.finish()]);
+}
+
 /** The numbers of a tensor as `raw_data` holds them: little-endian, rounded once to the element type. */
 export function encodeNumbers(numbers: Float64Array, dataType: DataTypeNumber): Uint8Array {
   switch (dataType) {
@@ -127,6 +138,11 @@ export function encodeNumbers(numbers: Float64Array, dataType: DataTypeNumber): 
         },
       );
   }
+}
+
+function tensorName(name: string): Uint8Array {
+  const NAME = 8;
+  return field(NAME, [encodeUtf8(name)]);
 }
 
 function valueName(name: string): Uint8Array {

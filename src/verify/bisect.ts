@@ -63,7 +63,7 @@ export async function bisectProvider(
     const sites = record.sites.filter(({ id }) => kept.includes(id));
     const { report } = await checkProvider(
       runtime,
-      { ...pair, after: model, afterSource },
+      { ...pair, after: model, afterSource, files: undefined },
       { ...request, record: { ...record, sites }, onProgress: undefined },
     );
     return report.status === 'mismatch';

@@ -14,6 +14,8 @@ export interface BlockRuns {
   readonly tap: Tap;
   readonly fileWeights: BlockWeights;
   readonly twinWeights: BlockWeights;
+  /** Whether the file's weights are those that change nothing. */
+  readonly neutral: boolean;
   readonly file: RuntimeTensors;
   readonly twin: RuntimeTensors;
   /** Whether the outputs depend on this site, and what that was told by. */
@@ -28,9 +30,8 @@ export interface ProviderTraits {
 
 /** Questions 3 and 4 for one site. */
 export function checkSite(runs: BlockRuns, block: BlockDefinition, traits: ProviderTraits): SiteCheck {
-  const { tap, sensitive } = runs;
+  const { tap, sensitive, neutral } = runs;
   const { recorded } = tap;
-  const neutral = isNeutral(block, recorded, runs.fileWeights);
   const file = oracle(block, runs, 'file');
   const twin = oracle(block, runs, 'twin');
   const before = runs.file.get(tap.tapped);
@@ -105,7 +106,13 @@ export function checkSite(runs: BlockRuns, block: BlockDefinition, traits: Provi
 export function isNeutral(block: BlockDefinition, recorded: RecordedSite, weights: BlockWeights): boolean {
   const fills = block.neutral(recorded.options);
   if (fills === undefined) return false;
-  return [...fills].every(([name, fill]) => weights.get(name)?.every((value) => value === fill) ?? true);
+  return [...fills].every(([name, fill]) => isFilled(weights.get(name), fill));
+}
+
+function isFilled(numbers: Float64Array | undefined, fill: number): boolean {
+  if (numbers === undefined) return true;
+  for (let at = 0; at < numbers.length; at += 1) if (numbers[at] !== fill) return false;
+  return true;
 }
 
 function oracle(block: BlockDefinition, runs: BlockRuns, which: 'file' | 'twin'): OracleResult | undefined {

@@ -3,10 +3,12 @@ import { drawWeight } from '../blocks/initializers.ts';
 import { blockNamed } from '../blocks/registry.ts';
 import { isSeInjectError } from '../errors.ts';
 import { type GraphView, type Use, usesOf } from '../graph/view.ts';
+import type { DataTypeNumber } from '../onnx/data-type.ts';
 import { encodeNumbers } from '../onnx/encode.ts';
 import type { DataFolder } from '../onnx/external-data.ts';
 import { formatName } from '../onnx/format-name.ts';
-import { readTensor } from '../onnx/read-tensor.ts';
+import type { TensorProto } from '../onnx/model-file.ts';
+import { readTensor, readTensorContent } from '../onnx/read-tensor.ts';
 import { findSites, placeSite, type Site } from '../sites/index.ts';
 import {
   findRecordedBlock,
@@ -33,7 +35,8 @@ export interface EditCheck extends EditReport {
   readonly untrained: boolean;
 }
 
-const CHUNK = 4 * 1024 * 1024;
+/** Bytes that are compared at a time: two such parts stay in the cache, and what else is to be done gets its turn. */
+const CHUNK = 256 * 1024;
 
 /**
  * Question 2: is the edit the plan?
@@ -51,7 +54,7 @@ export async function checkEdit(
   const findings: Finding[] = [];
   const record = lastRecord(after, findings);
   if (record === undefined) return { ok: false, findings, record, block: undefined, untrained: false };
-  const block = blocks.find(({ name }) => name === record.block) ?? blockNamed(record.block);
+  const block = blockOf(record, blocks);
   const stripped = await tryStrip(after, blocks, findings);
   if (stripped !== undefined) {
     findings.push(...stripped.findings.map((message) => fail('not-the-record', message)));
@@ -84,6 +87,19 @@ export async function checkEdit(
     }
   }
   return { ok: findings.every(({ level }) => level !== 'fail'), findings, record, block, untrained };
+}
+
+/** The last injection that a model records, and its block; nothing where there is none that can be read. */
+export function recordedInjection(
+  after: OpenModel,
+  blocks: readonly BlockDefinition[] = [],
+): Pick<EditCheck, 'record' | 'block'> {
+  const record = lastRecord(after, []);
+  return { record, block: record === undefined ? undefined : blockOf(record, blocks) };
+}
+
+function blockOf(record: InjectionRecord, blocks: readonly BlockDefinition[]): BlockDefinition {
+  return blocks.find(({ name }) => name === record.block) ?? blockNamed(record.block);
 }
 
 function lastRecord(after: OpenModel, findings: Finding[]): InjectionRecord | undefined {
@@ -196,12 +212,23 @@ async function changedWeights(
     if (tensor === undefined) continue;
     const dataType = weight.dataType ?? recorded.site.dataType;
     const drawn = drawWeight(block, recorded.options, weight, record.init, record.seed, recorded.id);
-    const found = await readTensor(after.file, tensor, folder);
-    const same =
-      found !== undefined && equalBytes(encodeNumbers(drawn, dataType), encodeNumbers(found, dataType));
-    if (!same) changed.push(weight.name);
+    const found = await weightBytes(after, tensor, dataType, folder);
+    if (found === undefined || !equalBytes(encodeNumbers(drawn, dataType), found)) changed.push(weight.name);
   }
   return changed;
+}
+
+/** A weight's numbers as bytes of a type: where they stand in the file so, as they stand there. */
+async function weightBytes(
+  after: OpenModel,
+  tensor: TensorProto,
+  dataType: DataTypeNumber,
+  folder: DataFolder | undefined,
+): Promise<Uint8Array | undefined> {
+  if (tensor.dataType === dataType && tensor.data.location === 'file' && tensor.data.field === 'rawData')
+    return (await readTensorContent(after.file, tensor, folder))?.bytes;
+  const numbers = await readTensor(after.file, tensor, folder);
+  return numbers === undefined ? undefined : encodeNumbers(numbers, dataType);
 }
 
 /** Weights that were loaded are told by their digest, all together. */

@@ -2,7 +2,7 @@ import { sameBits } from './oracle.ts';
 import type { ModelPair, OpenSession } from './request.ts';
 import type { RewrittenRun } from './rewritten.ts';
 import { runOnce } from './sessions.ts';
-import { tappedBytes } from './taps.ts';
+import { tappedModel } from './taps.ts';
 import type { ProviderReport } from './types.ts';
 
 /**
@@ -16,11 +16,12 @@ export async function firstDifferent(
 ): Promise<ProviderReport['firstDifferent']> {
   const { view } = pair.before;
   const inOrder = [...run.runs].sort((a, b) => placeOf(a.tap.recorded.value) - placeOf(b.tap.recorded.value));
-  const bytes = await tappedBytes(
+  const source = await tappedModel(
     pair.before,
     inOrder.map(({ tap }) => tap.recorded.value),
+    { externalData: pair.externalData, file: pair.files?.before },
   );
-  const session = await open({ bytes, externalData: pair.externalData }, 'disabled');
+  const session = await open(source, 'disabled');
   const original = await runOnce(session, run.feeds);
   for (const { tap, file: rewritten } of inOrder) {
     const before = original.get(tap.recorded.value);

@@ -1,7 +1,8 @@
 /** The door of the verification. */
 
 export { bisectProvider, smallestFailing } from './bisect.ts';
-export { checkEdit, type EditCheck } from './edit.ts';
+export { checkEdit, type EditCheck, recordedInjection } from './edit.ts';
+export type { HomeFile } from './lean.ts';
 export { compareTensors } from './metrics.ts';
 export type { ComparedTensors, TensorComparison } from './metrics-types.ts';
 export { checkProvider, emptyReport, type ProviderResult } from './provider.ts';

@@ -8,7 +8,7 @@ import {
   type OpenModel,
   type RecordedSite,
 } from '../splice/index.ts';
-import { type BytePatch, type Edit, patchBytes } from '../wire/patch.ts';
+import type { Edit } from '../wire/patch.ts';
 import { type Quantizer, quantizerOf } from './requantized.ts';
 import { tapEdit } from './taps.ts';
 import { trainableWeights } from './weights.ts';
@@ -32,7 +32,7 @@ export interface Tap {
 
 /** A rewritten model with its blocks laid open: every tap an output, every block weight an input. */
 export interface Instrumented {
-  readonly patch: BytePatch;
+  readonly edits: readonly Edit[];
   readonly taps: readonly Tap[];
 }
 
@@ -44,7 +44,7 @@ export interface Instrumented {
  * check has said so.
  */
 export function instrument(after: OpenModel, record: InjectionRecord, block: BlockDefinition): Instrumented {
-  const { file, view } = after;
+  const { view } = after;
   const edits: Edit[] = [];
   const outputs = new Set<string>();
   const inputs: Uint8Array[] = [];
@@ -78,7 +78,7 @@ export function instrument(after: OpenModel, record: InjectionRecord, block: Blo
     }
   }
   edits.push(tapEdit(after, outputs, inputs));
-  return { patch: patchBytes(file.source, edits), taps };
+  return { edits, taps };
 }
 
 function weightField(view: GraphView, name: string): FieldSpan | undefined {

@@ -1,9 +1,10 @@
 import type { BlockDefinition } from '../blocks/block.ts';
-import { patchedBytes } from '../wire/patch.ts';
+import type { InjectionRecord, RecordedSite } from '../splice/index.ts';
 import { isNeutral } from './block-runs.ts';
 import { instrument, type Tap } from './instrument.ts';
+import { patchedModel } from './lean.ts';
 import { sameBits } from './oracle.ts';
-import type { ModelPair, OpenSession, ProviderRequest } from './request.ts';
+import type { ModelPair, OpenSession } from './request.ts';
 import type { RuntimeTensor, RuntimeTensors, Session } from './runtime.ts';
 import { type BlockWeights, readWeights, trainableWeights, twinWeights, weightFeed } from './weights.ts';
 
@@ -12,6 +13,11 @@ export interface OpenBlock {
   readonly tap: Tap;
   readonly fileWeights: BlockWeights;
   readonly twinWeights: BlockWeights;
+  /** Whether the file's weights are those that change nothing. */
+  readonly neutral: boolean;
+  /** Both sets as they are fed. */
+  readonly fileFeeds: RuntimeTensors;
+  readonly twinFeeds: RuntimeTensors;
 }
 
 /** Which blocks run with seeded weights; the others run with the file's. */
@@ -31,26 +37,36 @@ export interface LaidOpen {
 export async function layOpen(
   open: OpenSession,
   pair: ModelPair,
-  { record }: Pick<ProviderRequest, 'record'>,
+  record: InjectionRecord,
   block: BlockDefinition,
 ): Promise<LaidOpen> {
-  if (record === undefined) throw new RangeError('only a recorded injection can be laid open');
-  const { patch, taps } = instrument(pair.after, record, block);
+  const { edits, taps } = instrument(pair.after, record, block);
   const blocks: OpenBlock[] = [];
   for (const tap of taps) {
     const fileWeights = await readWeights(pair.after, block, tap.recorded, pair.folder);
-    blocks.push({ tap, fileWeights, twinWeights: twinWeights(block, tap.recorded) });
+    const twin = twinWeights(block, tap.recorded);
+    blocks.push({
+      tap,
+      fileWeights,
+      twinWeights: twin,
+      neutral: isNeutral(block, tap.recorded, fileWeights),
+      fileFeeds: weightFeeds(block, tap.recorded, fileWeights),
+      twinFeeds: weightFeeds(block, tap.recorded, twin),
+    });
   }
-  const bytes = await patchedBytes(patch);
-  const session = await open({ bytes, externalData: pair.externalData }, 'disabled', { profile: true });
+  const source = await patchedModel(pair.after, edits, {
+    externalData: pair.externalData,
+    file: pair.files?.after,
+  });
+  const session = await open(source, 'disabled', { profile: true });
   return {
     session,
     blocks,
-    neutral: blocks.every(({ tap, fileWeights }) => isNeutral(block, tap.recorded, fileWeights)),
+    neutral: blocks.every(({ neutral }) => neutral),
     run(feeds, random, fetches) {
       const all = new Map(feeds);
       for (const one of blocks) {
-        for (const [name, tensor] of weightFeeds(block, one, random(one))) all.set(name, tensor);
+        for (const [name, tensor] of random(one) ? one.twinFeeds : one.fileFeeds) all.set(name, tensor);
       }
       return session.run(all, fetches);
     },
@@ -69,15 +85,12 @@ export function sameOutputs(names: readonly string[], a: RuntimeTensors, b: Runt
   });
 }
 
-function* weightFeeds(
-  block: BlockDefinition,
-  { tap, fileWeights, twinWeights: twin }: OpenBlock,
-  random: boolean,
-): Generator<[name: string, tensor: RuntimeTensor]> {
-  const { recorded } = tap;
+function weightFeeds(block: BlockDefinition, recorded: RecordedSite, weights: BlockWeights): RuntimeTensors {
+  const feeds = new Map<string, RuntimeTensor>();
   for (const { name, dims, dataType } of trainableWeights(block, recorded)) {
-    const numbers = (random ? twin : fileWeights).get(name) ?? new Float64Array(0);
+    const numbers = weights.get(name) ?? new Float64Array(0);
     const feed = weightFeed(numbers, dims, dataType ?? recorded.site.dataType);
-    if (feed !== undefined) yield [recorded.names[name] ?? name, feed];
+    if (feed !== undefined) feeds.set(recorded.names[name] ?? name, feed);
   }
+  return feeds;
 }

@@ -3,12 +3,15 @@ import { checkSite } from './block-runs.ts';
 import { firstDifferent } from './first-different.ts';
 import { checkSitesInFloat64 } from './in-float64.ts';
 import { judgeProvider } from './judge.ts';
+import { type LaidOpen, layOpen } from './laid-open.ts';
+import { leanModel } from './lean.ts';
 import { compareLevel, worstDifference } from './level.ts';
+import { type Prepared, prepare } from './prepared.ts';
 import type { ModelPair, OpenSession, ProviderRequest } from './request.ts';
 import { type RewrittenRun, runRewritten } from './rewritten.ts';
 import { countByProvider, providerOf, type Runtime, type RuntimeTensors, type Session } from './runtime.ts';
 import { attempt, type FirstRun, firstRun, runOnce } from './sessions.ts';
-import type { InputsReport, ProviderReport } from './types.ts';
+import type { InputsReport, ProviderReport, SiteCheck } from './types.ts';
 
 /** A provider's report, and the inputs that it was made on. */
 export interface ProviderResult {
@@ -34,17 +37,28 @@ export async function checkProvider(
     runtime.createSession(source, { provider, graphOptimization, ...also });
 
   await onProgress?.('running the original');
-  const opened = await attempt(() => open(pair.beforeSource, 'disabled'));
-  if (!opened.ok)
+  const opening = attempt(() => open(pair.beforeSource, 'disabled'));
+  const ahead = prepareSessions(open, pair, request, runtime.overlaps === true);
+  const opened = await opening;
+  if (!opened.ok) {
+    await dropAll(ahead);
     return { report: await inFloat64(pair, request, originalFailed(request, opened.error)), inputs: null };
+  }
   const beforeOff = opened.value;
   try {
     const first = await attempt(() => firstRun(beforeOff, request));
     if (!first.ok)
       return { report: await inFloat64(pair, request, originalFailed(request, first.error)), inputs: null };
 
-    const check = (regimes: FirstRun['regimes']): Promise<ProviderResult> =>
-      checkRewritten({ open, cpu, pair, request, original: beforeOff, first: { ...first.value, regimes } });
+    const check = async (regimes: FirstRun['regimes']): Promise<ProviderResult> => {
+      const common = { open, cpu, request, original: beforeOff, first: { ...first.value, regimes } };
+      const result = await checkRewritten({ ...common, pair, sessions: ahead });
+      if (pair.files === undefined || result.report.status !== 'mismatch') return result;
+      // Nobody is blamed for how the models were loaded: what they are said to do wrong, they do from their own files.
+      const plain = { ...pair, files: undefined };
+      const sessions = prepareSessions(open, plain, request, false);
+      return checkRewritten({ ...common, pair: plain, sessions });
+    };
     const { regimes } = first.value;
     const result = await check(regimes);
     // Where the outputs say too little on inputs of one range, those of another are tried.
@@ -59,8 +73,49 @@ export async function checkProvider(
       return inputs?.regime == null ? 0 : regimes.indexOf(inputs.regime);
     }
   } finally {
+    await dropAll(ahead);
     await beforeOff.close();
   }
+}
+
+/** The sessions that a check needs besides the original's, begun ahead of their time where the runtime can do that. */
+interface Sessions {
+  readonly laying: Prepared<LaidOpen> | undefined;
+  readonly before: Prepared<Session>;
+  readonly after: Prepared<Session>;
+}
+
+/** A larger model is not loaded ahead of its time: all four sessions would be in memory together. */
+const AHEAD_BYTES = 2 ** 29;
+
+function prepareSessions(
+  open: OpenSession,
+  pair: ModelPair,
+  request: ProviderRequest,
+  ahead: boolean,
+): Sessions {
+  const { record, block } = request;
+  const early = ahead && pair.after.file.source.size <= AHEAD_BYTES;
+  const close = (session: Session): Promise<unknown> => session.close();
+  const laying =
+    record === undefined || block === undefined
+      ? undefined
+      : prepare(
+          () => layOpen(open, pair, record, block),
+          ({ session }) => session.close(),
+          early,
+        );
+  const before = async (): Promise<Session> =>
+    open(await leanModel(pair.before, pair.beforeSource, pair.files?.before), 'all');
+  return {
+    laying,
+    after: prepare(() => open(pair.afterSource, 'all'), close, early),
+    before: prepare(before, close, early),
+  };
+}
+
+async function dropAll({ laying, before, after }: Sessions): Promise<void> {
+  await Promise.all([laying?.drop(), before.drop(), after.drop()]);
 }
 
 /** What the rewritten model is checked with. */
@@ -71,6 +126,7 @@ interface RewrittenRequest {
   readonly request: ProviderRequest;
   readonly original: Session;
   readonly first: FirstRun;
+  readonly sessions: Sessions;
 }
 
 async function checkRewritten({
@@ -80,28 +136,33 @@ async function checkRewritten({
   request,
   original,
   first,
+  sessions,
 }: RewrittenRequest): Promise<ProviderResult> {
-  const { provider, onProgress } = request;
+  const { provider, onProgress, block } = request;
   const inputs = describeInputs(request, first);
+  const isCpu = provider === cpu;
 
   await onProgress?.('running the rewritten model');
-  const rewritten = await attempt(() => runRewritten(open, pair, request, original, first));
+  const rewritten = await attempt(() => runRewritten(open, pair, sessions.laying, original, first));
   if (!rewritten.ok) {
     return { report: await inFloat64(pair, request, rewriteFailed(request, rewritten.error)), inputs };
   }
   const run = rewritten.value;
 
   await onProgress?.('running both with graph optimizations');
-  const optimized = await attempt(async () => ({
-    before: await runOnce(await open(pair.beforeSource, 'all'), run.feeds),
-    after: await runOnce(await open(pair.afterSource, 'all'), run.feeds),
+  const optimizing = attempt(async () => ({
+    before: await runOnce(await sessions.before.take(), run.feeds),
+    after: await runOnce(await sessions.after.take(), run.feeds),
   }));
+  // Meanwhile, where the runtime has a thread of its own.
+  const traits = { flushesSubnormals: !isCpu };
+  const sites = block === undefined ? [] : run.runs.map((runs) => checkSite(runs, block, traits));
+  const optimized = await optimizing;
   if (!optimized.ok) return { report: rewriteFailed(request, optimized.error), inputs };
-  const onCpu =
-    provider === cpu
-      ? undefined
-      : await runOnce(await open(pair.beforeSource, 'disabled', { provider: cpu }), run.feeds);
-  const made = report(request, run, optimized.value, onCpu);
+  const onCpu = isCpu
+    ? undefined
+    : await runOnce(await open(pair.beforeSource, 'disabled', { provider: cpu }), run.feeds);
+  const made = report(request, run, sites, optimized.value, onCpu);
   const isLost = made.status === 'mismatch' && run.neutral;
   const located = isLost ? await attempt(() => firstDifferent(open, pair, run)) : undefined;
   return {
@@ -121,13 +182,11 @@ function isOpenOutput({ status, levels }: ProviderReport): boolean {
 function report(
   request: ProviderRequest,
   run: RewrittenRun,
+  sites: readonly SiteCheck[],
   optimized: { readonly before: RuntimeTensors; readonly after: RuntimeTensors },
   onCpu: RuntimeTensors | undefined,
 ): ProviderReport {
-  const { block } = request;
   const isCpu = onCpu === undefined;
-  const sites =
-    block === undefined ? [] : run.runs.map((runs) => checkSite(runs, block, { flushesSubnormals: !isCpu }));
   const others = isCpu ? [] : [onCpu];
   const levels = [
     compareLevel('disabled', {

@@ -1,6 +1,7 @@
 import type { BlockDefinition } from '../blocks/block.ts';
 import type { DataFolder } from '../onnx/external-data.ts';
 import type { InjectionRecord, OpenModel } from '../splice/index.ts';
+import type { HomeFile } from './lean.ts';
 import type { ExternalData, GraphOptimization, ModelSource, RuntimeAdapter, Session } from './runtime.ts';
 import type { FeedRequest } from './sessions.ts';
 
@@ -12,6 +13,8 @@ export interface ModelPair {
   readonly afterSource: ModelSource;
   /** Where the external data of the rewritten model lies, for a runtime that is given bytes. */
   readonly externalData?: ExternalData | undefined;
+  /** The files of both, where a runtime can read weights out of them as external data. */
+  readonly files?: { readonly before: HomeFile; readonly after: HomeFile } | undefined;
   /** The same, for reading weights. */
   readonly folder?: DataFolder | undefined;
 }

@@ -2,11 +2,13 @@ import { DataType } from '../onnx/data-type.ts';
 import type { OpenModel } from '../splice/index.ts';
 import type { BlockRuns } from './block-runs.ts';
 import type { InputRegime } from './inputs.ts';
-import { type LaidOpen, layOpen, type OpenBlock, sameOutputs } from './laid-open.ts';
-import type { ModelPair, OpenSession, ProviderRequest } from './request.ts';
+import { type LaidOpen, type OpenBlock, sameOutputs } from './laid-open.ts';
+import { sameBits } from './oracle.ts';
+import type { Prepared } from './prepared.ts';
+import type { ModelPair, OpenSession } from './request.ts';
 import type { RuntimeTensors, Session, SessionProfile } from './runtime.ts';
 import { type FirstRun, runOnce } from './sessions.ts';
-import { tappedBytes } from './taps.ts';
+import { tappedModel } from './taps.ts';
 
 /** What the rewritten model gave, with its blocks laid open. */
 export interface RewrittenRun {
@@ -30,8 +32,9 @@ interface RegimeRun {
 }
 
 /**
- * Time that telling sites apart may take, one run each: a tenth of a second, or an eighth of what the runs before took.
- * Sites that it does not reach are told by the run in which all gates are random.
+ * Time that telling sites apart may take, one run each: a tenth of a second where that is enough for all of them, else
+ * an eighth of what the runs before took. Sites that it does not reach are told by the run in which all gates are
+ * random; a site whose own features did not react to that has a run of its own whatever it takes.
  */
 const APART_MS = 100;
 const APART_SHARE = 1 / 8;
@@ -43,14 +46,13 @@ const APART_SHARE = 1 / 8;
 export async function runRewritten(
   open: OpenSession,
   pair: ModelPair,
-  request: ProviderRequest,
+  laying: Prepared<LaidOpen> | undefined,
   original: Session,
   first: FirstRun,
 ): Promise<RewrittenRun> {
   const started = performance.now();
-  const { record, block } = request;
-  if (record === undefined || block === undefined) return runPlain(open, pair, first);
-  const laidOpen = await layOpen(open, pair, request, block);
+  if (laying === undefined) return runPlain(open, pair, first);
+  const laidOpen = await laying.take();
   const names = [...first.outputs.keys()];
   // Blocks that have no weights cannot be given others: the outputs depend on them if they changed the outputs.
   const weightless = laidOpen.blocks.every(({ twinWeights }) => twinWeights.size === 0);
@@ -64,19 +66,24 @@ export async function runRewritten(
     const tried: RegimeRun[] = [];
     let twin: RuntimeTensors = new Map();
     let reacts = false;
+    let took = 0;
     for (const regime of first.regimes) {
       const run = await inRegime(regime);
       tried.push(run);
+      const began = performance.now();
       twin = await laidOpen.run(run.feeds, () => true);
+      took = performance.now() - began;
       reacts = !sameOutputs(names, weightless ? run.before : run.file, twin);
       if (reacts) break;
     }
     const { regime, feeds, before, file } = tried.at(-1) as RegimeRun;
-    const deadline = performance.now() + Math.max(APART_MS, (performance.now() - started) * APART_SHARE);
+    const enough = took * laidOpen.blocks.length <= APART_MS ? APART_MS : 0;
+    const deadline = performance.now() + Math.max(enough, (performance.now() - started) * APART_SHARE);
     const others = first.regimes.filter((other) => other !== regime);
     const runs: BlockRuns[] = [];
     for (const one of laidOpen.blocks) {
-      const apart = reacts && !weightless && laidOpen.blocks.length > 1 && performance.now() < deadline;
+      const due = performance.now() < deadline || isUnmoved(one, twin);
+      const apart = reacts && !weightless && laidOpen.blocks.length > 1 && due;
       const sensitive = apart
         ? await reactsAlone(laidOpen, one, names, { feeds, file }, others, inRegime)
         : reacts;
@@ -88,6 +95,12 @@ export async function runRewritten(
   } finally {
     await laidOpen.session.close();
   }
+}
+
+/** Whether random gates left a site's own features as they were: then nothing behind it can depend on them either. */
+function isUnmoved({ tap }: OpenBlock, twin: RuntimeTensors): boolean {
+  const [tapped, scaled] = [twin.get(tap.tapped), twin.get(tap.scaled)];
+  return tapped !== undefined && scaled !== undefined && sameBits(tapped, scaled, false);
 }
 
 /** Whether random gates at one site alone change the outputs, on these inputs or on those of another range. */
@@ -116,11 +129,12 @@ async function runTapped(
   { blocks }: LaidOpen,
   feeds: RuntimeTensors,
 ): Promise<RuntimeTensors> {
-  const bytes = await tappedBytes(
+  const source = await tappedModel(
     pair.before,
     blocks.map(({ tap }) => tap.recorded.value),
+    { externalData: pair.externalData, file: pair.files?.before },
   );
-  const outputs = await runOnce(await open({ bytes, externalData: pair.externalData }, 'disabled'), feeds);
+  const outputs = await runOnce(await open(source, 'disabled'), feeds);
   const own = new Set(pair.before.view.outputs.keys());
   return new Map([...outputs].filter(([name]) => own.has(name)));
 }

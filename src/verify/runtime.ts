@@ -154,6 +154,8 @@ export interface Runtime {
   readonly version: string;
   /** The providers that this build knows, `cpu` or `wasm` first. Whether one works is found out by using it. */
   readonly providers: readonly string[];
+  /** Set where models load and run on another thread than the caller's: several may be asked for ahead of their time. */
+  readonly overlaps?: true;
   /**
    * Loads a model.
    *

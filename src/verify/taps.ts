@@ -1,7 +1,9 @@
 import { encodeGraphOutput } from '../onnx/encode.ts';
 import type { OpenModel } from '../splice/index.ts';
 import { concatBytes } from '../wire/bytes.ts';
-import { type Edit, patchBytes, patchedBytes } from '../wire/patch.ts';
+import type { Edit } from '../wire/patch.ts';
+import { patchedModel, type WeightHome } from './lean.ts';
+import type { ModelSource } from './runtime.ts';
 
 /** The edit that makes inner values outputs too, behind the graph's own, with other fields of the graph after them. */
 export function tapEdit(
@@ -17,7 +19,11 @@ export function tapEdit(
   return { within: segment, offset: segment?.end ?? 0, remove: 0, insert };
 }
 
-/** A model's bytes with inner values as outputs. */
-export function tappedBytes(model: OpenModel, values: Iterable<string>): Promise<Uint8Array> {
-  return patchedBytes(patchBytes(model.file.source, [tapEdit(model, values)]));
+/** A model with inner values as outputs. */
+export function tappedModel(
+  model: OpenModel,
+  values: Iterable<string>,
+  home: WeightHome,
+): Promise<ModelSource> {
+  return patchedModel(model, [tapEdit(model, values)], home);
 }

@@ -1,5 +1,5 @@
 import type { BlockDefinition } from '../blocks/block.ts';
-import { checkEdit, type EditCheck } from './edit.ts';
+import { checkEdit, type EditCheck, recordedInjection } from './edit.ts';
 import type { GivenArray } from './inputs.ts';
 import { judge } from './judge.ts';
 import { checkProvider, type ProviderResult } from './provider.ts';
@@ -41,21 +41,35 @@ export async function verify(
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
   await options.onProgress?.('comparing the files');
-  const edit = await checkEdit(pair.before, pair.after, options.blocks, pair.folder);
-  const results: ProviderResult[] = [];
-  for (const { name, adapter } of options.providers ?? [
-    { name: runtime.providers[0] ?? 'cpu', adapter: null },
-  ]) {
-    results.push(await checkProvider(runtime, pair, toRequest(edit, options, name, adapter)));
-  }
+  const injection = recordedInjection(pair.after, options.blocks);
+  const asked = options.providers ?? [{ name: runtime.providers[0] ?? 'cpu', adapter: null }];
+  // The providers first: where models load on a thread of their own, the files are compared meanwhile.
+  const [results, edit] = await Promise.allSettled([
+    checkProviders(runtime, pair, asked, (name, adapter) => toRequest(injection, options, name, adapter)),
+    checkEdit(pair.before, pair.after, options.blocks, pair.folder),
+  ]);
+  if (edit.status === 'rejected') throw edit.reason;
+  if (results.status === 'rejected') throw results.reason;
   return toReport(
-    edit,
-    results,
+    edit.value,
+    results.value,
     (options.providers ?? []).map(({ name }) => name),
   );
 }
 
-/** What to ask one provider, after the edit was checked. */
+async function checkProviders(
+  runtime: Runtime,
+  pair: ModelPair,
+  asked: NonNullable<VerifyOptions['providers']>,
+  request: (name: string, adapter: RuntimeAdapter | null | undefined) => ProviderRequest,
+): Promise<ProviderResult[]> {
+  const results: ProviderResult[] = [];
+  for (const { name, adapter } of asked)
+    results.push(await checkProvider(runtime, pair, request(name, adapter)));
+  return results;
+}
+
+/** What to ask one provider of an injection. */
 export function toRequest(
   { record, block }: Pick<EditCheck, 'record' | 'block'>,
   options: VerifyOptions,

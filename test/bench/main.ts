@@ -9,6 +9,8 @@ import { inferTypes } from '../../src/graph/infer.ts';
 import { lintModel } from '../../src/graph/lint.ts';
 import { viewGraph } from '../../src/graph/view.ts';
 import { openOnnxRuntime } from '../../src/node/onnxruntime.ts';
+import { openOnnxRuntimeThreads } from '../../src/node/ort-thread.ts';
+import { verifyFiles } from '../../src/node/verify-files.ts';
 import { scanModel } from '../../src/onnx/scan.ts';
 import { findSites } from '../../src/sites/index.ts';
 import { openModel, rewrite } from '../../src/splice/index.ts';
@@ -89,7 +91,10 @@ async function linearity(): Promise<void> {
   }
 }
 
-/** Verification against loading and running both models, with graph optimizations off and on, once each. */
+/**
+ * Verification against loading and running both models, with graph optimizations off and on, once each: what it takes in
+ * this process, with its threads and the models open, and as the command does it, with its child process.
+ */
 async function verification(): Promise<void> {
   const before = readFileSync(at('resnet50.onnx'));
   const { patch } = await rewrite(memorySource(before));
@@ -101,7 +106,12 @@ async function verification(): Promise<void> {
     after: await openModel(memorySource(after)),
     beforeSource: { path: at('resnet50.onnx') },
     afterSource: { path: at('after.onnx') },
+    files: {
+      before: { folder, name: 'resnet50.onnx' },
+      after: { folder, name: 'after.onnx' },
+    },
   };
+  const threads = await openOnnxRuntimeThreads();
   const input = {
     dataType: 'float32' as const,
     dims: [1, 3, 224, 224],
@@ -118,13 +128,16 @@ async function verification(): Promise<void> {
   };
   const taken = await inTurn(5, {
     sessions: () => timed(four),
-    verify: () => timed(() => verify(runtime, pair)),
+    verify: () => timed(() => verify(threads, pair)),
+    files: () => timed(() => verifyFiles(at('resnet50.onnx'), at('after.onnx'), { providers: ['cpu'] })),
   });
-  const ratio = taken.verify.ms / taken.sessions.ms;
+  const times = ({ ms }: { readonly ms: number }): string =>
+    `${show(ms)} = ${(ms / taken.sessions.ms).toFixed(2)} x`;
   console.log('verification of the ResNet-50 on the CPU');
   console.log(
-    `  four sessions ${show(taken.sessions.ms)}, verify ${show(taken.verify.ms)}: ${ratio.toFixed(2)} x`,
+    `  four sessions ${show(taken.sessions.ms)}, verify ${times(taken.verify)}, verifyFiles ${times(taken.files)}`,
   );
+  await threads.close();
 }
 
 function runJson(args: readonly string[]): { stdout: string } {
