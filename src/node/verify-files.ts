@@ -1,3 +1,4 @@
+import { isSeInjectError } from '../errors.ts';
 import { openModel } from '../splice/index.ts';
 import {
   checkEdit,
@@ -5,7 +6,6 @@ import {
   emptyReport,
   type ProviderReport,
   type ProviderResult,
-  type Runtime,
   toReport,
   type VerifyReport,
 } from '../verify/index.ts';
@@ -73,14 +73,14 @@ export async function verifyFiles(
   const [cpu, edit] = await Promise.allSettled([onCpu, compareFiles(before, after, blockModules)]);
   if (edit.status === 'rejected') throw edit.reason;
   if (cpu.status === 'rejected') throw cpu.reason;
-  const { check, runtime } = edit.value;
+  const known = cpu.value?.known ?? (await openOnnxRuntime()).providers;
   const names = asked.flatMap((name) =>
-    name === 'auto' ? ['cpu', ...GPU_PROVIDERS.filter((gpu) => runtime.providers.includes(gpu))] : [name],
+    name === 'auto' ? ['cpu', ...GPU_PROVIDERS.filter((gpu) => known.includes(gpu))] : [name],
   );
   const results: ProviderResult[] = [];
   for (const provider of new Set(names)) {
     if (provider === 'cpu') {
-      if (cpu.value !== undefined) results.push(cpu.value);
+      if (cpu.value !== undefined) results.push(cpu.value.result);
       continue;
     }
     const required = asked.includes(provider);
@@ -92,19 +92,18 @@ export async function verifyFiles(
     }
     // A GPU in software is none: it is asked only by name.
     if (probe.adapter?.fallback === true && !required) continue;
-    results.push(await runJob(before, after, provider, probe.adapter, options));
+    results.push((await runJob(before, after, provider, probe.adapter, options)).result);
   }
-  return toReport(check, results, asked);
+  return toReport(edit.value, results, asked);
 }
 
-/** What needs no model to run: the edit check, and whether there is something to run models with. */
+/** The question that needs no model to run. */
 async function compareFiles(
   before: string,
   after: string,
   blockModules: readonly string[],
-): Promise<{ readonly check: EditCheck; readonly runtime: Runtime }> {
+): Promise<EditCheck> {
   const blocks = await Promise.all(blockModules.map(loadBlock));
-  const runtime = await openOnnxRuntime();
   const [beforeFile, afterFile, folder] = [
     await openFile(before),
     await openFile(after),
@@ -112,7 +111,7 @@ async function compareFiles(
   ];
   try {
     const models = [await openModel(beforeFile), await openModel(afterFile)] as const;
-    return { check: await checkEdit(...models, blocks, folder), runtime };
+    return await checkEdit(...models, blocks, folder);
   } finally {
     await Promise.all([beforeFile.close(), afterFile.close(), folder.close()]);
   }
@@ -125,7 +124,7 @@ async function runJob(
   provider: string,
   adapter: RuntimeAdapter | null,
   options: VerifyFilesOptions,
-): Promise<ProviderResult> {
+): Promise<{ readonly result: ProviderResult; readonly known?: readonly string[] }> {
   const { onProgress, seed = 0, shapes, arrays, blockModules = [], bisect = false } = options;
   const outcome = await runIsolated<typeof run>(
     siblingModule(import.meta.url, 'verify-job'),
@@ -137,13 +136,21 @@ async function runJob(
       onProgress: (step) => onProgress?.(`${provider}: ${String(step)}`),
     },
   );
-  return toResult(provider, outcome);
+  if (outcome.status === 'ok') return outcome.value;
+  // Without a runtime there is nothing to report of a provider.
+  if (outcome.status === 'error' && isRuntimeMissing(outcome.error)) throw outcome.error;
+  return { result: failedRun(provider, outcome) };
 }
 
-function toResult(provider: string, outcome: IsolatedOutcome<ProviderResult>): ProviderResult {
+function isRuntimeMissing(error: Error): boolean {
+  return isSeInjectError(error) && error.code === 'verify/runtime-missing';
+}
+
+function failedRun(
+  provider: string,
+  outcome: Exclude<IsolatedOutcome<unknown>, { status: 'ok' }>,
+): ProviderResult {
   switch (outcome.status) {
-    case 'ok':
-      return outcome.value;
     case 'error':
       return failed(provider, 'error', outcome.error.message);
     case 'timeout':

@@ -32,8 +32,15 @@ export interface VerifyJob {
   readonly bisect: boolean;
 }
 
+/** What the child answers. */
+export interface VerifyAnswer {
+  readonly result: ProviderResult;
+  /** The providers that this onnxruntime-node knows: the parent need not load it to ask. */
+  readonly known: readonly string[];
+}
+
 /** Puts the questions that need a runtime to one provider of onnxruntime-node. */
-export async function run(job: VerifyJob, { progress }: JobContext): Promise<ProviderResult> {
+export async function run(job: VerifyJob, { progress }: JobContext): Promise<VerifyAnswer> {
   const { before, after, blockModules, bisect, ...rest } = job;
   // The CPU's models load beside what this thread does; a GPU is used as everybody uses it, from the main thread.
   const isCpu = job.provider === 'cpu';
@@ -58,8 +65,10 @@ export async function run(job: VerifyJob, { progress }: JobContext): Promise<Pro
     const runtime = await opening;
     const request = { ...rest, ...injection, onProgress: progress };
     const result = await checkProvider(runtime, pair, request);
-    if (!bisect || result.report.status !== 'mismatch') return result;
-    return { ...result, report: { ...result.report, bisect: await bisectProvider(runtime, pair, request) } };
+    const known = runtime.providers;
+    if (!bisect || result.report.status !== 'mismatch') return { result, known };
+    const report = { ...result.report, bisect: await bisectProvider(runtime, pair, request) };
+    return { result: { ...result, report }, known };
   } finally {
     await Promise.all([beforeFile.close(), afterFile.close(), folder.close()]);
   }

@@ -254,12 +254,24 @@ async function changedSinceLoaded(
 /** Offset of the first byte in which two sources differ, or nothing. */
 async function firstDifference(a: ByteSource, b: ByteSource): Promise<number | undefined> {
   const size = Math.min(a.size, b.size);
+  const [readA, readB] = [partReader(a), partReader(b)];
   for (let at = 0; at < size; at += CHUNK) {
     const length = Math.min(CHUNK, size - at);
-    const [left, right] = await Promise.all([a.read(at, length), b.read(at, length)]);
+    const [left, right] = await Promise.all([readA(at, length), readB(at, length)]);
     if (!equalBytes(left, right)) return at + left.findIndex((byte, index) => byte !== right[index]);
   }
   return a.size === b.size ? undefined : size;
+}
+
+/** Reads parts of a file one after the other, into the same memory where it is not in memory already. */
+function partReader(source: ByteSource): (offset: number, length: number) => Promise<Uint8Array> {
+  if (source.fill === undefined) return (offset, length) => source.read(offset, length);
+  const memory = new Uint8Array(CHUNK);
+  return async (offset, length) => {
+    const part = memory.subarray(0, length);
+    await source.fill?.(part, offset);
+    return part;
+  };
 }
 
 function fail(code: string, message: string, site?: string): Finding {

@@ -15,6 +15,8 @@ export interface ByteSource {
    * the range leaves the source.
    */
   read(offset: number, length: number): Promise<Uint8Array>;
+  /** Fills `target` with the bytes from `offset`, for those that read much and keep nothing; not all sources can. */
+  fill?(target: Uint8Array, offset: number): Promise<void>;
 }
 
 /** A part of a blob, of which the bytes can be read. */

@@ -136,6 +136,19 @@ export function patchedSource(patch: BytePatch): ByteSource {
   }
   return {
     size: patch.size,
+    async fill(target, offset) {
+      checkRange(patch.size, offset, target.length);
+      for (let at = lastAtOrBefore(starts, offset), done = 0; done < target.length; at += 1) {
+        const piece = patch.pieces[at];
+        if (piece === undefined) break;
+        const skip = offset + done - (starts[at] ?? 0);
+        const into = target.subarray(done, done + piece.length - skip);
+        if (piece instanceof Uint8Array) into.set(piece.subarray(skip, skip + into.length));
+        else if (patch.source.fill !== undefined) await patch.source.fill(into, piece.offset + skip);
+        else into.set(await patch.source.read(piece.offset + skip, into.length));
+        done += into.length;
+      }
+    },
     async read(offset, length) {
       checkRange(patch.size, offset, length);
       const first = lastAtOrBefore(starts, offset);
