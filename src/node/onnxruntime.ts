@@ -3,21 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type * as Ort from 'onnxruntime-node';
 import { SeInjectError } from '../errors.ts';
-import { runError, sessionError } from '../verify/ort-errors.ts';
+import { sessionError } from '../verify/ort-errors.ts';
 import { parseProfile } from '../verify/ort-profile.ts';
-import { runtimeTensor, runtimeValue } from '../verify/ort-values.ts';
-import {
-  checkFeeds,
-  type ModelSource,
-  type Runtime,
-  type RuntimeTensor,
-  type RuntimeTensors,
-  type RuntimeValue,
-  resolveFetches,
-  type Session,
-  type SessionOptions,
-  type SessionProfile,
-} from '../verify/runtime.ts';
+import { ortSession } from '../verify/ort-session.ts';
+import type { ModelSource, Runtime, Session, SessionOptions, SessionProfile } from '../verify/runtime.ts';
 
 /** The part of onnxruntime-node that is used. */
 export type OrtModule = Pick<typeof Ort, 'InferenceSession' | 'Tensor' | 'env' | 'listSupportedBackends'>;
@@ -103,7 +92,13 @@ async function createSession(
             ...ortOptions,
             externalData: await externalFiles(source),
           });
-    return new OrtSession(ort, session, provider, profileFolder);
+    return ortSession<Ort.Tensor>(session, provider, {
+      // Where Float16Array exists (Node 24), the constructor takes the bits of a Uint16Array as well.
+      toTensor: ({ dataType, data, dims }) =>
+        new ort.Tensor(dataType as Ort.Tensor.Type, data as Ort.Tensor.DataType, dims),
+      run: (feeds, fetches) => session.run(feeds, fetches),
+      close: () => closeSession(session, profileFolder),
+    });
   } catch (cause) {
     if (profileFolder !== undefined) await removeFolder(profileFolder);
     throw sessionError(cause, provider, 'path' in source ? `"${source.path}"` : 'the model');
@@ -132,71 +127,26 @@ async function externalFiles({
   return Promise.all(files);
 }
 
-class OrtSession implements Session {
-  readonly inputs: readonly RuntimeValue[];
-  readonly outputs: readonly RuntimeValue[];
-  readonly #ort: OrtModule;
-  readonly #session: Ort.InferenceSession;
-  readonly #provider: string;
-  readonly #profileFolder: string | undefined;
-  #closed = false;
-
-  constructor(
-    ort: OrtModule,
-    session: Ort.InferenceSession,
-    provider: string,
-    profileFolder: string | undefined,
-  ) {
-    this.#ort = ort;
-    this.#session = session;
-    this.#provider = provider;
-    this.#profileFolder = profileFolder;
-    this.inputs = session.inputMetadata.map(runtimeValue);
-    this.outputs = session.outputMetadata.map(runtimeValue);
-  }
-
-  async run(feeds: RuntimeTensors, fetches?: readonly string[]): Promise<RuntimeTensors> {
-    if (this.#closed) throw new SeInjectError('verify/run-failed', 'the session is closed: create another');
-    checkFeeds(this.inputs, feeds);
-    // Reading an output that has no array aborts the process (int4: onnxruntime-node reads past the end of a table), so
-    // nothing but what resolveFetches lets through may be fetched.
-    const names = resolveFetches(this.outputs, fetches);
-    const ortFeeds = Object.fromEntries([...feeds].map(([name, tensor]) => [name, this.#toOrt(tensor)]));
-    let results: Ort.InferenceSession.ReturnType;
-    try {
-      results = await this.#session.run(ortFeeds, names);
-    } catch (cause) {
-      throw runError(cause, this.#provider);
+/** Ends a session; its profile is read from the folder that it was told to write it to. */
+async function closeSession(
+  session: Ort.InferenceSession,
+  folder: string | undefined,
+): Promise<SessionProfile | undefined> {
+  // Before the release: it writes the file, and after it the session throws.
+  if (folder !== undefined) session.endProfiling();
+  await session.release();
+  if (folder === undefined) return undefined;
+  try {
+    const [file] = await readdir(folder);
+    if (file === undefined) {
+      throw new SeInjectError(
+        'verify/run-failed',
+        `onnxruntime wrote no profile into "${folder}": is the disk full`,
+      );
     }
-    return new Map(names.map((name) => [name, runtimeTensor(results[name] as Ort.Tensor)]));
-  }
-
-  async close(): Promise<SessionProfile | undefined> {
-    if (this.#closed) return undefined;
-    this.#closed = true;
-    const folder = this.#profileFolder;
-    // Before the release: it writes the file, and after it the session throws.
-    if (folder !== undefined) this.#session.endProfiling();
-    await this.#session.release();
-    if (folder === undefined) return undefined;
-    try {
-      const [file] = await readdir(folder);
-      if (file === undefined) {
-        throw new SeInjectError(
-          'verify/run-failed',
-          `onnxruntime wrote no profile into "${folder}": is the disk full`,
-        );
-      }
-      return parseProfile(await readFile(join(folder, file), 'utf8'));
-    } finally {
-      await removeFolder(folder);
-    }
-  }
-
-  #toOrt(tensor: RuntimeTensor): Ort.Tensor {
-    const { dataType, data, dims } = tensor;
-    // Where Float16Array exists (Node 24), the constructor takes the bits of a Uint16Array as well.
-    return new this.#ort.Tensor(dataType as Ort.Tensor.Type, data as Ort.Tensor.DataType, dims);
+    return parseProfile(await readFile(join(folder, file), 'utf8'));
+  } finally {
+    await removeFolder(folder);
   }
 }
 

@@ -1,22 +1,10 @@
 import type * as Ort from 'onnxruntime-web/webgpu';
 import { SeInjectError } from '../errors.ts';
-import { runError, sessionError } from '../verify/ort-errors.ts';
+import { sessionError } from '../verify/ort-errors.ts';
 import { parseProfile } from '../verify/ort-profile.ts';
-import { runtimeTensor, runtimeValue } from '../verify/ort-values.ts';
+import { type OrtCalls, ortSession } from '../verify/ort-session.ts';
 import { addModel } from '../verify/probe.ts';
-import {
-  checkFeeds,
-  type ModelSource,
-  type Runtime,
-  type RuntimeAdapter,
-  type RuntimeTensor,
-  type RuntimeTensors,
-  type RuntimeValue,
-  resolveFetches,
-  type Session,
-  type SessionOptions,
-  type SessionProfile,
-} from '../verify/runtime.ts';
+import type { ModelSource, Runtime, RuntimeAdapter, Session, SessionOptions } from '../verify/runtime.ts';
 import { OrtOutput } from './ort-output.ts';
 
 /** The part of onnxruntime-web that is used. */
@@ -155,7 +143,7 @@ async function createSession(
   };
   try {
     const { result } = await output.listen(() => ort.InferenceSession.create(bytes, ortOptions));
-    return new OrtWebSession(ort, output, result, provider, profile);
+    return ortSession(result, provider, webCalls(ort, output, result, profile));
   } catch (cause) {
     throw sessionError(cause, provider, 'the model');
   }
@@ -191,69 +179,36 @@ function externalData(source: ModelSource): Ort.InferenceSession.SessionOptions 
  */
 const DEVICE_ERROR = /^.*?(?=WebGPU device error)/;
 
-class OrtWebSession implements Session {
-  readonly inputs: readonly RuntimeValue[];
-  readonly outputs: readonly RuntimeValue[];
-  readonly #ort: OrtWebModule;
-  readonly #output: OrtOutput;
-  readonly #session: Ort.InferenceSession;
-  readonly #provider: string;
-  readonly #profile: boolean;
-  #closed = false;
-
-  constructor(
-    ort: OrtWebModule,
-    output: OrtOutput,
-    session: Ort.InferenceSession,
-    provider: string,
-    profile: boolean,
-  ) {
-    this.#ort = ort;
-    this.#output = output;
-    this.#session = session;
-    this.#provider = provider;
-    this.#profile = profile;
-    this.inputs = session.inputMetadata.map(runtimeValue);
-    this.outputs = session.outputMetadata.map(runtimeValue);
-  }
-
-  async run(feeds: RuntimeTensors, fetches?: readonly string[]): Promise<RuntimeTensors> {
-    if (this.#closed) throw new SeInjectError('verify/run-failed', 'the session is closed: create another');
-    checkFeeds(this.inputs, feeds);
-    const names = resolveFetches(this.outputs, fetches);
-    const ortFeeds = Object.fromEntries([...feeds].map(([name, tensor]) => [name, this.#toOrt(tensor)]));
-    let results: Ort.InferenceSession.ReturnType;
-    try {
-      const { result, printed } = await this.#output.listen(() => this.#session.run(ortFeeds, names));
+/** What is asked of a session, one call after the other, and what is printed meanwhile. */
+function webCalls(
+  ort: OrtWebModule,
+  output: OrtOutput,
+  session: Ort.InferenceSession,
+  profile: boolean,
+): OrtCalls<Ort.Tensor> {
+  return {
+    // Where Float16Array exists, the constructor takes the bits of a Uint16Array as well.
+    toTensor: ({ dataType, data, dims }) =>
+      new ort.Tensor(dataType as Ort.Tensor.Type, data as Ort.Tensor.DataType, dims),
+    async run(feeds, fetches) {
+      const { result, printed } = await output.listen(() => session.run(feeds, fetches));
       const error = printed.err.find((line) => DEVICE_ERROR.test(line));
       if (error !== undefined) throw new Error(error.replace(DEVICE_ERROR, ''));
-      results = result;
-    } catch (cause) {
-      throw runError(cause, this.#provider);
-    }
-    return new Map(names.map((name) => [name, runtimeTensor(results[name] as Ort.Tensor)]));
-  }
-
-  async close(): Promise<SessionProfile | undefined> {
-    if (this.#closed) return undefined;
-    this.#closed = true;
-    // The profile is meant for a file, and since a page has none it goes to the console, line by line (measured, 1.30),
-    // with the events that onnxruntime-node writes; a session that is released without endProfiling writes it too. The
-    // verbose log's "Node placements" would say where nodes are placed, not that they ran, and it names them only where
-    // two providers share them: of a model that is all on one it says "All nodes placed on [WebGpuExecutionProvider].
-    // Number of nodes: 4". It also brings the text of every shader.
-    const { printed } = await this.#output.listen(async () => {
-      if (this.#profile) this.#session.endProfiling();
-      await this.#session.release();
-    });
-    return this.#profile ? parseProfile(printed.out.join('\n'), 'wasm') : undefined;
-  }
-
-  #toOrt(tensor: RuntimeTensor): Ort.Tensor {
-    const { dataType, data, dims } = tensor;
-    // Where Float16Array exists, the constructor takes the bits of a Uint16Array as well.
-    return new this.#ort.Tensor(dataType as Ort.Tensor.Type, data as Ort.Tensor.DataType, dims);
-  }
+      return result;
+    },
+    async close() {
+      // The profile is meant for a file, and since a page has none it goes to the console, line by line (measured, 1.30),
+      // with the events that onnxruntime-node writes; a session that is released without endProfiling writes it too. The
+      // verbose log's "Node placements" would say where nodes are placed, not that they ran, and it names them only where
+      // two providers share them: of a model that is all on one it says "All nodes placed on [WebGpuExecutionProvider].
+      // Number of nodes: 4". It also brings the text of every shader.
+      const { printed } = await output.listen(async () => {
+        if (profile) session.endProfiling();
+        await session.release();
+      });
+      return profile ? parseProfile(printed.out.join('\n'), 'wasm') : undefined;
+    },
+  };
 }
 
 /** Adapters that compute in software, by what their description holds. */
