@@ -150,19 +150,19 @@ async function checkRewritten({
   const run = rewritten.value;
 
   await onProgress?.('running both with graph optimizations');
-  const optimizing = attempt(async () => ({
-    before: await runOnce(await sessions.before.take(), run.feeds),
-    after: await runOnce(await sessions.after.take(), run.feeds),
-  }));
-  // Meanwhile, where the runtime has a thread of its own.
   const traits = { flushesSubnormals: !isCpu };
-  const sites = block === undefined ? [] : run.runs.map((runs) => checkSite(runs, block, traits));
-  const optimized = await optimizing;
+  const optimized = await attempt(async () => {
+    const running = runOnce(await sessions.before.take(), run.feeds);
+    // Meanwhile, where the runtime has a thread of its own.
+    const sites = block === undefined ? [] : run.runs.map((runs) => checkSite(runs, block, traits));
+    const before = await running;
+    return { sites, before, after: await runOnce(await sessions.after.take(), run.feeds) };
+  });
   if (!optimized.ok) return { report: rewriteFailed(request, optimized.error), inputs };
   const onCpu = isCpu
     ? undefined
     : await runOnce(await open(pair.beforeSource, 'disabled', { provider: cpu }), run.feeds);
-  const made = report(request, run, sites, optimized.value, onCpu);
+  const made = report(request, run, optimized.value, onCpu);
   const isLost = made.status === 'mismatch' && run.neutral;
   const located = isLost ? await attempt(() => firstDifferent(open, pair, run)) : undefined;
   return {
@@ -182,10 +182,14 @@ function isOpenOutput({ status, levels }: ProviderReport): boolean {
 function report(
   request: ProviderRequest,
   run: RewrittenRun,
-  sites: readonly SiteCheck[],
-  optimized: { readonly before: RuntimeTensors; readonly after: RuntimeTensors },
+  optimized: {
+    readonly sites: readonly SiteCheck[];
+    readonly before: RuntimeTensors;
+    readonly after: RuntimeTensors;
+  },
   onCpu: RuntimeTensors | undefined,
 ): ProviderReport {
+  const { sites } = optimized;
   const isCpu = onCpu === undefined;
   const others = isCpu ? [] : [onCpu];
   const levels = [
