@@ -3,6 +3,7 @@ import type { Reading } from './reading.ts';
 import { protoOf } from './reading.ts';
 import type { Rejection, RejectionReason, SiteBlock, SiteKind } from './site.ts';
 import type { Step } from './step.ts';
+import type { Tell } from './trial.ts';
 
 /** A block that a finder has made out: a site if it has no gate yet. */
 export interface Block {
@@ -38,6 +39,8 @@ export interface Context {
   readonly taken: readonly (Block | undefined)[];
   /** Whether the caller asked for a kind by name. */
   readonly asked: ReadonlySet<SiteKind>;
+  /** Hears how candidates are judged, where somebody wants to know. */
+  readonly tell?: Tell | undefined;
 }
 
 /** Makes a rejection. */

@@ -13,7 +13,7 @@ import {
   typeOf,
 } from './reading.ts';
 import type { Branch } from './region.ts';
-import type { RejectionReason } from './site.ts';
+import type { Refusal, Rule } from './rules.ts';
 import type { Skip } from './skip.ts';
 import type { Step, StepRole } from './step.ts';
 
@@ -30,6 +30,8 @@ export interface Join {
   /** The value that both branches start from. */
   readonly source: ValueId;
   readonly residual: Branch;
+  /** Those of the residual branch. */
+  readonly steps: readonly Step[];
   readonly skips: readonly Skip[];
   readonly inner: InnerBlocks;
 }
@@ -43,28 +45,26 @@ export interface InnerBlocks {
   readonly attended: ReadonlySet<NodeId>;
 }
 
-interface Refusal {
-  readonly reason: RejectionReason;
-  readonly detail: string;
-}
+/** What makes a join of a skip and a residual branch a residual block. */
+export const BRANCH_RULES: readonly Rule<Join>[] = [
+  { name: 'its residual branch holds no attention and no recurrent layer', refuse: refuseForeign },
+  { name: 'its residual branch holds a convolution with weights', refuse: refuseUnweighted },
+  { name: 'its operands have one shape', refuse: refuseBroadcast },
+  {
+    name: 'its residual branch stays at the resolution, or is a block that comes back to it',
+    refuse: refuseClimb,
+  },
+  { name: 'its residual branch holds no other residual block', refuse: refuseNested },
+  { name: "its skip is not the network's own input", refuse: refuseWholeNetwork },
+  { name: 'its residual branch gives a map, no tokens of a transformer', refuse: refuseTokens },
+  {
+    name: 'its residual branch is no feed-forward layer behind attention',
+    refuse: refuseFeedForward,
+  },
+  { name: 'its residual branch is more than the positions of a transformer', refuse: refusePosition },
+];
 
-/** Says why a join of a skip and a residual branch is none of a residual block, or gives nothing where it is one. */
-export function judgeBranch(join: Join): Refusal | undefined {
-  const steps = [...join.residual.steps];
-  return (
-    refuseForeign(join, steps) ??
-    refuseUnweighted(join, steps) ??
-    refuseBroadcast(join) ??
-    refuseClimb(join, steps) ??
-    refuseNested(join, steps) ??
-    refuseWholeNetwork(join) ??
-    refuseTokens(join, steps) ??
-    refuseFeedForward(join, steps) ??
-    refusePosition(join, steps)
-  );
-}
-
-function refuseForeign({ reading }: Join, steps: readonly Step[]): Refusal | undefined {
+function refuseForeign({ reading, steps }: Join): Refusal | undefined {
   if (steps.some((step) => step.role === 'attention' || isSoftmax(reading, step))) {
     return {
       reason: 'attention',
@@ -82,7 +82,7 @@ function isSoftmax(reading: Reading, { role, node }: Step): boolean {
   return role === 'activation' && protoOf(reading, node).opType === 'Softmax';
 }
 
-function refuseUnweighted(_join: Join, steps: readonly Step[]): Refusal | undefined {
+function refuseUnweighted({ steps }: Join): Refusal | undefined {
   if (steps.some(({ convolution }) => convolution?.form === 'conv')) return undefined;
   const [gate] = steps.filter(({ role }) => role === 'gate');
   if (gate !== undefined) {
@@ -119,7 +119,7 @@ function refuseBroadcast({ reading, residual, skips }: Join): Refusal | undefine
   return undefined;
 }
 
-function refuseNested({ inner, join }: Join, steps: readonly Step[]): Refusal | undefined {
+function refuseNested({ inner, join, steps }: Join): Refusal | undefined {
   const count = steps.filter(({ node }) => node !== join && inner.joins.has(node)).length;
   if (count === 0) return undefined;
   const blocks = `${count} residual ${count === 1 ? 'block' : 'blocks'}`;
@@ -140,10 +140,7 @@ function refuseNested({ inner, join }: Join, steps: readonly Step[]): Refusal | 
  * pooling and up by resizing, nothing on it is wider than the block or read from outside, and no blocks are in it. The
  * inside of an encoder and decoder, and the levels of a pyramid, are not so.
  */
-function refuseClimb(
-  { reading, join, source, residual, skips, inner }: Join,
-  steps: readonly Step[],
-): Refusal | undefined {
+function refuseClimb({ reading, join, source, residual, steps, skips, inner }: Join): Refusal | undefined {
   const main = mainSteps(reading, residual);
   if (!main.some(({ role }) => role === 'upsample')) {
     // A gate of positions may come from another resolution (GhostNetV2): what it scales has not left the block's.
@@ -201,7 +198,7 @@ function refuseWholeNetwork({ reading, source, residual, skips }: Join): Refusal
  * Tokens are rows of a matrix: what a product gives at rank 3 has no map to squeeze. A branch that starts with a
  * convolution over positions is ConvNeXt's all the same.
  */
-function refuseTokens({ reading, residual }: Join, steps: readonly Step[]): Refusal | undefined {
+function refuseTokens({ reading, residual, steps }: Join): Refusal | undefined {
   let value = residual.operand;
   const rank = typeOf(reading, value)?.shape?.length;
   if (rank !== undefined && rank > 3) return undefined;
@@ -243,10 +240,7 @@ function isOnMap(reading: Reading, step: Step): boolean {
  * A feed-forward layer of 1x1 convolutions behind attention is the other half of a transformer's layer, where it starts
  * with its norm; convolutions that are followed by theirs (YOLO11's) are a block.
  */
-function refuseFeedForward(
-  { reading, source, residual, inner }: Join,
-  steps: readonly Step[],
-): Refusal | undefined {
+function refuseFeedForward({ reading, source, residual, inner, steps }: Join): Refusal | undefined {
   const before = firstBehind(reading, source, BEFORE_FORK);
   if (before === undefined || !inner.attended.has(before.node)) return undefined;
   if (!steps.every(({ convolution }) => convolution === undefined || convolution.pointwise)) return undefined;
@@ -271,7 +265,7 @@ const BEFORE_NORM: ReadonlySet<StepRole> = new Set(['affine', 'pass', 'transpose
 const BEFORE_FORK: ReadonlySet<StepRole> = new Set(['norm', 'affine', 'pass', 'transpose', 'layout']);
 
 /** Transformers learn positions by a depthwise convolution with a skip around it. */
-function refusePosition({ reading }: Join, steps: readonly Step[]): Refusal | undefined {
+function refusePosition({ reading, steps }: Join): Refusal | undefined {
   const weighted = steps.filter(({ convolution }) => convolution !== undefined);
   const [only] = weighted;
   if (weighted.length !== 1 || (only?.convolution?.group ?? 1) === 1) return undefined;

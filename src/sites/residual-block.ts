@@ -1,14 +1,48 @@
 import type { ValueId } from '../graph/view.ts';
 import { type Block, readingUses, usesBy } from './block.ts';
 import { isFireModule } from './fire.ts';
-import { chainBack, readInvertedResidual } from './inverted-residual.ts';
+import { chainBack, type InvertedResidual, readInvertedResidual } from './inverted-residual.ts';
 import { firstBehind, outputOf, type Reading } from './reading.ts';
 import { type Branch, nodesOf } from './region.ts';
 import { residualVariant } from './residual-variant.ts';
+import { answersOf, askRules, type Rule } from './rules.ts';
 import type { Skip } from './skip.ts';
 import { isSlice } from './slices.ts';
 import { LOOKED_THROUGH, type Step } from './step.ts';
 import { isInnerSum } from './sum-tree.ts';
+import type { Tell } from './trial.ts';
+
+interface Candidate {
+  readonly reading: Reading;
+  readonly residual: Branch;
+  readonly gate: Step | undefined;
+  readonly found: InvertedResidual;
+}
+
+const ALONE: Rule<Candidate, undefined> = {
+  name: 'it is all that its residual branch holds',
+  refuse: ({ reading, residual, gate, found }) =>
+    leadsTo(reading, found.start, residual.sources) &&
+    [...residual.steps].every(
+      (inner) => inner.convolution === undefined || found.steps.includes(inner) || isInGate(inner, gate),
+    )
+      ? undefined
+      : {
+          reason: undefined,
+          detail: 'the branch holds other convolutions too, and takes one gate at its end',
+        },
+};
+
+const NO_SHUFFLE: Rule<Candidate, undefined> = {
+  name: 'it is no ShuffleNet unit, which shuffles channels and has no activation behind the depthwise convolution',
+  refuse: ({ found }) =>
+    found.steps.some(({ role }) => role === 'shuffle') && !found.activated
+      ? { reason: undefined, detail: 'it is one, and takes its gate before the sum' }
+      : undefined,
+};
+
+/** What makes a residual block of an inverted residual one itself. */
+const INVERTED_BRANCH_RULES: readonly Rule<Candidate, undefined>[] = [ALONE, NO_SHUFFLE];
 
 /**
  * Makes the block of a sum whose branches are told apart.
@@ -22,6 +56,7 @@ export function makeResidual(
   source: ValueId,
   residual: Branch,
   skips: readonly Skip[],
+  tell: Tell | undefined = undefined,
 ): Block {
   const gate = [...residual.steps].find(({ role }) => role === 'gate');
   const nodes = nodesOf([step], residual.steps, ...skips.map(({ branch }) => branch.steps));
@@ -38,13 +73,18 @@ export function makeResidual(
     project?.convolution === undefined || project.convolution.fusedActivation
       ? undefined
       : readInvertedResidual(reading, project, (value) => residual.sources.has(value));
-  const alone =
-    inverted !== undefined &&
-    leadsTo(reading, inverted.start, residual.sources) &&
-    [...residual.steps].every(
-      (inner) => inner.convolution === undefined || inverted.steps.includes(inner) || isInGate(inner, gate),
-    );
-  if (alone && !(inverted.steps.some(({ role }) => role === 'shuffle') && !inverted.activated)) {
+  const refused = inverted && askRules(INVERTED_BRANCH_RULES, { reading, residual, gate, found: inverted });
+  if (inverted !== undefined) {
+    tell?.({
+      kind: 'chain',
+      node: inverted.depthwise.node,
+      family: 'inverted-residual',
+      found: inverted,
+      answers: answersOf(INVERTED_BRANCH_RULES, refused),
+      refusal: refused,
+    });
+  }
+  if (inverted !== undefined && refused === undefined) {
     return {
       ...base,
       kind: 'inverted-residual',
@@ -55,11 +95,12 @@ export function makeResidual(
       expand: inverted.expand?.node,
     };
   }
+  const shuffles = refused?.rule === NO_SHUFFLE.name;
   const fire = isFireModule(reading, residual.operand);
   return {
     ...base,
-    kind: alone ? 'shuffle' : fire ? 'fire' : 'residual',
-    variant: alone ? 'v1' : fire ? 'bypass' : residualVariant(reading, residual),
+    kind: shuffles ? 'shuffle' : fire ? 'fire' : 'residual',
+    variant: shuffles ? 'v1' : fire ? 'bypass' : residualVariant(reading, residual),
     value: residual.operand,
     uses: usesBy(reading, residual.operand, [readerNode]),
     reader: readerNode,

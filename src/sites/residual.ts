@@ -1,15 +1,21 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
 import { type Block, type Context, type Found, reject } from './block.ts';
-import { type InnerBlocks, judgeBranch } from './branch-rules.ts';
-import { isStrided } from './convolution.ts';
-import { firstBehind, type Reading, stepBehind } from './reading.ts';
-import { type Branch, branchOf, forkOf } from './region.ts';
+import { BRANCH_RULES, type InnerBlocks } from './branch-rules.ts';
+import type { Reading } from './reading.ts';
+import { branchOf, forkOf } from './region.ts';
 import { makeResidual } from './residual-block.ts';
+import { answersOf, askRules } from './rules.ts';
 import type { Rejection } from './site.ts';
-import { readSkip, type Skip, weightOf } from './skip.ts';
-import { startFromOtherChannels } from './slices.ts';
-import type { Step, StepRole } from './step.ts';
+import type { Step } from './step.ts';
 import { addsSkipLast, feedsSumAlone, OPERAND_LIMIT, sumTree } from './sum-tree.ts';
+import { tellApart } from './tell-apart.ts';
+import type { Tell } from './trial.ts';
+
+/** What was found so far, and who listens. */
+interface Judging {
+  readonly inner: InnerBlocks;
+  readonly tell: Tell | undefined;
+}
 
 /** A sum and what came of it. */
 type Verdict = { readonly block: Block } | { readonly rejection: Rejection };
@@ -20,13 +26,13 @@ type Verdict = { readonly block: Block } | { readonly rejection: Rejection };
  * Goes from the graph's inputs on, so that inner blocks are known before the skips around them. A block whose residual
  * branch is an inverted residual and nothing else is one, and taps what its project convolution reads.
  */
-export function findResiduals({ reading }: Context): Found {
+export function findResiduals({ reading, tell }: Context): Found {
   const blocks: Block[] = [];
   const rejections: Rejection[] = [];
   const joins = new Set<NodeId>();
   const nodes = new Set<NodeId>();
   const attended = new Set<NodeId>();
-  const inner = { joins, nodes, attended };
+  const judging = { inner: { joins, nodes, attended }, tell };
   const take = (verdict: Verdict): void => {
     if ('block' in verdict) {
       blocks.push(verdict.block);
@@ -42,23 +48,23 @@ export function findResiduals({ reading }: Context): Found {
     const tree = sumTree(reading, step);
     let whole: Verdict | undefined;
     if (tree.operands.length > 2) {
-      whole = judgeTree(reading, step, tree.operands, inner);
+      whole = judgeTree(reading, step, tree.operands, judging);
       if (whole !== undefined && isSettled(whole)) {
         take(whole);
         for (const part of tree.inner) {
           if ('block' in whole) joins.add(part.node);
-          rejections.push(rejectPart(reading, part, judgeSum(reading, part, part.inputs, inner), whole));
+          rejections.push(rejectPart(reading, part, judgeSum(reading, part, part.inputs, judging), whole));
         }
         return;
       }
     }
     // Not one sum of one block: each Add for itself, inner ones first.
     for (const part of tree.inner) {
-      const verdict = judgeSum(reading, part, part.inputs, inner);
+      const verdict = judgeSum(reading, part, part.inputs, judging);
       if (isBlockInMerge(reading, verdict, whole)) take(verdict);
       else if (whole !== undefined) rejections.push(rejectPart(reading, part, verdict, whole));
     }
-    take(judgeSum(reading, step, step.inputs, inner));
+    take(judgeSum(reading, step, step.inputs, judging));
   };
   for (const node of reading.order) {
     const step = reading.steps[node];
@@ -102,7 +108,7 @@ function judgeTree(
   reading: Reading,
   step: Step,
   operands: readonly ValueId[],
-  inner: InnerBlocks,
+  judging: Judging,
 ): Verdict | undefined {
   const fork = operands.length > OPERAND_LIMIT ? undefined : forkOf(reading, operands);
   if (fork === undefined) return undefined;
@@ -110,153 +116,42 @@ function judgeTree(
   if (!branches.every((branch) => branch !== undefined)) return undefined;
   const sources = new Set(branches.flatMap((branch) => [...branch.sources]));
   if (sources.size !== 1) return undefined;
-  return judgeSum(reading, step, addsSkipLast(reading, step, branches) ? step.inputs : operands, inner);
+  return judgeSum(reading, step, addsSkipLast(reading, step, branches) ? step.inputs : operands, judging);
 }
 
-function judgeSum(reading: Reading, step: Step, operands: readonly ValueId[], inner: InnerBlocks): Verdict {
+function judgeSum(
+  reading: Reading,
+  step: Step,
+  operands: readonly ValueId[],
+  { inner, tell }: Judging,
+): Verdict {
   const { node } = step;
-  const no = (reason: Rejection['reason'], detail: string): Verdict => ({
-    rejection: reject(reading, node, reason, detail),
-  });
   const fork = operands.length > OPERAND_LIMIT ? undefined : forkOf(reading, operands);
   const branches =
     fork === undefined ? [undefined] : operands.map((operand) => branchOf(reading, operand, fork));
-  if (!branches.every((branch) => branch !== undefined)) {
-    return operands.some((operand) => changedResolution(reading, operand))
-      ? no('merges-resolutions', MERGES_RESOLUTIONS)
-      : no(
-          'long-skip',
-          'its branches have run apart for longer than any block is: a skip across the network',
-        );
-  }
-  const sources = new Set(branches.flatMap((branch) => [...branch.sources]));
-  const [source] = sources;
-  if (branches.some(({ steps }) => [...steps].some(({ role }) => role === 'attention'))) {
-    return no('attention', 'adds what attention computed: a transformer layer, no convolutional block');
-  }
-  if (source === undefined || sources.size > 1) {
-    return no(
-      'no-fork',
-      'its operands have no value in common that both start from: different inputs, or parts of a split',
-    );
-  }
-  const chosen = chooseResidual(reading, branches);
-  if ('detail' in chosen) return no(chosen.reason, chosen.detail);
-  const { residual, skips } = chosen;
-  if (skips.some(({ branch }) => startFromOtherChannels(reading, branch, residual))) {
-    return no('no-fork', 'its operands start from different channels of one value: parts of a split');
-  }
-  const refusal = judgeBranch({ reading, join: node, source, residual, skips, inner });
-  if (refusal !== undefined) return no(refusal.reason, refusal.detail);
-  return { block: makeResidual(reading, step, source, residual, skips) };
-}
-
-const MERGES_RESOLUTIONS =
-  'adds maps that were computed at different resolutions: a merge of a pyramid, a decoder or parallel branches';
-
-/** What is looked through to see how a value came to its resolution. */
-const SINCE_RESOLUTION: ReadonlySet<StepRole> = new Set([
-  'activation',
-  'norm',
-  'affine',
-  'pass',
-  'transpose',
-]);
-
-/** Merges of several resolutions are sums of sums. */
-const SUM_LIMIT = 4;
-
-/** Whether the last thing of weight that was done to a value brought it to another resolution. */
-function changedResolution(reading: Reading, value: ValueId, sums = SUM_LIMIT): boolean {
-  const step = firstBehind(reading, value, SINCE_RESOLUTION);
-  if (step?.role === 'upsample') return true;
-  if (step?.role === 'sum' && sums > 0) {
-    return step.inputs.some((input) => changedResolution(reading, input, sums - 1));
-  }
-  if (step?.convolution === undefined) return false;
-  if (isStrided(step.convolution)) return true;
-  const [input] = step.inputs;
-  return input !== undefined && firstBehind(reading, input, SINCE_RESOLUTION)?.role === 'upsample';
-}
-
-interface Chosen {
-  readonly residual: Branch;
-  readonly skips: readonly Skip[];
-}
-
-/** Tells skip and residual branch apart. */
-function chooseResidual(
-  reading: Reading,
-  branches: readonly Branch[],
-): Chosen | { readonly reason: Rejection['reason']; readonly detail: string } {
-  const read = branches.map((branch) => ({
-    branch,
-    skip: readSkip(reading, branch),
-    weight: weightOf(branch.steps),
-  }));
-  const others = read.filter(({ skip }) => skip === undefined);
-  const [only, second] = others;
-  if (second !== undefined) {
-    const last = branches.map(({ operand }) => stepBehind(reading, operand)?.role);
-    if (last.includes('gate') && last.every((role) => role === 'gate' || role === 'product')) {
-      return {
-        reason: 'has-gate',
-        detail: 'adds gated copies of its features: a channel gate beside another gate',
-      };
-    }
-    const changed =
-      branches.some(({ steps }) => [...steps].some(({ role }) => role === 'upsample')) ||
-      branches.some(({ operand }) => changedResolution(reading, operand));
-    return changed
-      ? { reason: 'merges-resolutions', detail: MERGES_RESOLUTIONS }
-      : {
-          reason: 'merges-branches',
-          detail: 'adds branches that both compute: neither is a skip or a projection of the fork',
-        };
-  }
-  const most = Math.max(...read.map(({ weight }) => weight));
-  const [heaviest, ...equal] = read.filter(({ weight }) => weight === most);
-  const pick = only ?? heaviest;
-  if (pick === undefined || (only === undefined && equal.length > 0)) {
-    return pick === undefined || pick.weight === 0
-      ? { reason: 'no-convolution', detail: 'neither of its branches holds a convolution with weights' }
-      : {
-          reason: 'merges-branches',
-          detail: 'adds two projections of one value: neither is the residual branch',
-        };
-  }
-  const skips = read
-    .filter((entry) => entry !== pick)
-    .flatMap(({ skip }) => (skip === undefined ? [] : [skip]));
-  if (skips.some((skip) => isAsDeep(reading, skip, pick.branch))) {
-    return {
-      reason: 'merges-branches',
-      detail: 'adds convolutions that stride side by side: none of them projects for another',
-    };
-  }
-  return { residual: pick.branch, skips };
-}
-
-/** A strided convolution over positions projects for a branch that convolves more than once; beside one like it, it is its peer. */
-function isAsDeep(reading: Reading, { convolutions }: Skip, branch: Branch): boolean {
-  if (convolutions.length === 0 || convolutions.some(({ convolution }) => convolution?.pointwise === true)) {
-    return false;
-  }
-  return deepest(reading, branch) <= convolutions.length;
-}
-
-/** The most convolutions that lie on one path through a branch. */
-function deepest(reading: Reading, { operand, steps }: Branch): number {
-  const known = new Map<Step, number>();
-  const depth = (value: ValueId): number => {
-    const step = stepBehind(reading, value);
-    if (step === undefined || !steps.has(step)) return 0;
-    const before = known.get(step);
-    if (before !== undefined) return before;
-    const own = step.convolution === undefined ? 0 : 1;
-    const found = own + Math.max(0, ...step.inputs.map(depth));
-    known.set(step, found);
-    return found;
-  };
-  return depth(operand);
+  const chosen = tellApart(reading, operands, branches);
+  const refused =
+    'detail' in chosen
+      ? undefined
+      : askRules(BRANCH_RULES, {
+          reading,
+          join: node,
+          inner,
+          steps: [...chosen.residual.steps],
+          ...chosen,
+        });
+  const refusal = 'detail' in chosen ? chosen : refused;
+  tell?.({
+    kind: 'sum',
+    node,
+    operands,
+    fork,
+    branches,
+    chosen: 'detail' in chosen ? undefined : chosen,
+    answers: 'detail' in chosen ? [] : answersOf(BRANCH_RULES, refused),
+    refusal,
+  });
+  if ('detail' in chosen) return { rejection: reject(reading, node, chosen.reason, chosen.detail) };
+  if (refused !== undefined) return { rejection: reject(reading, node, refused.reason, refused.detail) };
+  return { block: makeResidual(reading, step, chosen.source, chosen.residual, chosen.skips, tell) };
 }
