@@ -36,6 +36,8 @@ export type ErrorCode =
   // Where a block goes.
   | 'sites/unknown-site'
   | 'sites/no-site'
+  | 'sites/unknown-node'
+  | 'sites/ambiguous-node'
   // What goes there.
   | 'blocks/invalid-option'
   | 'blocks/unsupported-data-type'

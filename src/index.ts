@@ -117,6 +117,20 @@ export { scanModel } from './onnx/scan.ts';
 export { FORMAT_MODEL_DEFAULTS, type FormatModelOptions, formatModel } from './onnx/text.ts';
 export { parseWeights, type WeightArray } from './onnx/weight-arrays.ts';
 export { gatesFigure } from './report/gates-figure.ts';
+export { explainNode } from './sites/explain-node.ts';
+export type {
+  ExplainedBranch,
+  ExplainedChain,
+  ExplainedInput,
+  ExplainedJoin,
+  ExplainedOutput,
+  ExplainedSite,
+  ExplainedStep,
+  ExplainedValue,
+  ExplainedVerdict,
+  NodeExplanation,
+  NodeRef,
+} from './sites/explanation.ts';
 export { findSites } from './sites/find-sites.ts';
 export {
   PLACEMENTS,
@@ -125,6 +139,7 @@ export {
   placementWarning,
   placeSite,
 } from './sites/placements.ts';
+export type { RuleAnswer } from './sites/rules.ts';
 export type {
   ExistingGate,
   Rejection,

@@ -78,6 +78,10 @@ export function buildProgram(io: CliIo, done: (exitCode: ExitCodeNumber) => void
       'Lists the sites of models, what a block there would cost, and what was turned down and why.',
     )
     .argument('<model.onnx...>', 'the models')
+    .option(
+      '--explain <node>',
+      'say why there is a site at a node, or none: its name, a value it writes, or its number',
+    )
     .option('--save-plan <file>', 'write the plan as JSON, for inject --plan')
     .option('--force', 'replace a plan that is there');
   addPlanOptions(sites);

@@ -1,6 +1,8 @@
 import { isSeInjectError } from '../errors.ts';
+import { renderExplanation } from '../report/render-explanation.ts';
 import { renderLook } from '../report/render-story.ts';
 import { buildReport } from '../report/report.ts';
+import { explainNode } from '../sites/index.ts';
 import { encodeUtf8 } from '../wire/utf8.ts';
 import { ExitCode, type ExitCodeNumber, usageError } from './failure.ts';
 import { toLookOptions, toVolume } from './inject-options.ts';
@@ -20,6 +22,7 @@ export async function sitesCommand(
   const planPath = values['savePlan'] === undefined ? undefined : String(values['savePlan']);
   if (planPath !== undefined && inputs.length > 1)
     throw usageError(`--save-plan names one file, and there are ${inputs.length} inputs: run once for each`);
+  const node = values['explain'] === undefined ? undefined : String(values['explain']);
   const context = runContext(io, {
     volume: toVolume(values),
     json: values['json'] === true,
@@ -32,6 +35,11 @@ export async function sitesCommand(
       await warnOfData(input, model, context.warn);
       await save?.(encodeUtf8(`${JSON.stringify(plan, null, 2)}\n`));
       const report = buildReport({ ...parts, verification: null });
+      if (node !== undefined) {
+        const explanation = explainNode(model.view, model.types, node, { kinds: options.kinds });
+        context.say((paint) => renderExplanation(report.input, explanation, paint));
+        return { report: { ...report, explanation }, exitCode: ExitCode.ok };
+      }
       for (const warning of report.warnings) context.warn(warning);
       context.say((paint) => renderLook(report, paint));
       return { report, exitCode: report.outcome === 'no-site' ? ExitCode.no : ExitCode.ok };

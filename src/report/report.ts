@@ -2,8 +2,7 @@ import type { OptionValue } from '../blocks/block.ts';
 import { countParameters } from '../graph/parameters.ts';
 import type { GraphView } from '../graph/view.ts';
 import { dataTypeName } from '../onnx/data-type.ts';
-import type { SiteReport } from '../sites/index.ts';
-import { type Placement, placementWarning } from '../sites/index.ts';
+import { type NodeExplanation, type Placement, placementWarning, type SiteReport } from '../sites/index.ts';
 import { hasNoPlace, type InjectionPlan, type OpenModel, type PresentBlock, TOOL } from '../splice/index.ts';
 import type { VerifyReport } from '../verify/types.ts';
 import { countMacs } from './macs.ts';
@@ -128,6 +127,8 @@ export interface Report {
   /** Null where it was turned off, or where there was nothing to verify. */
   readonly verification: VerifyReport | null;
   readonly timings: ReportTimings;
+  /** Why there is a site at a node, or none: where that was asked. */
+  readonly explanation?: NodeExplanation;
 }
 
 /** What a report is made of. */

@@ -2,6 +2,7 @@ import { constantOf } from '../graph/constants.ts';
 import type { ValueTypes } from '../graph/types.ts';
 import {
   type GraphView,
+  type NodeId,
   producerOf,
   type Use,
   useKey,
@@ -77,10 +78,8 @@ export function condense(written: GraphView, types: ValueTypes): Condensed {
  * Where a value of the condensed graph is tapped in the file: under the name by which all its readers know it, and where
  * they know it by several, where these part. Nothing where others follow it there too.
  */
-export function writtenPlace(
-  { written, view }: Condensed,
-  { value, uses }: UsedValue,
-): UsedValue | undefined {
+export function writtenPlace(condensed: Condensed, { value, uses }: UsedValue): UsedValue | undefined {
+  const { written } = condensed;
   const wanted = new Set(uses.map(useKey));
   const [name = value, ...others] = new Set(uses.map((use) => nameRead(written, use, value)));
   if (others.length === 0)
@@ -88,7 +87,7 @@ export function writtenPlace(
   let reached = 0;
   /** Whether a use leads to readers that are wanted, and to no others. */
   const isWanted = (use: Use, passed = 0): boolean => {
-    if (use.kind !== 'input' || view.nodes[use.node]?.input.length !== 0) {
+    if (use.kind !== 'input' || !isLeftOut(condensed, use.node)) {
       reached += 1;
       return wanted.has(useKey(use));
     }
@@ -102,6 +101,11 @@ export function writtenPlace(
     return meant;
   });
   return reached === wanted.size ? { value, uses: parting } : undefined;
+}
+
+/** Whether a node is left out of the condensed graph. */
+export function isLeftOut({ view, written }: Condensed, node: NodeId): boolean {
+  return view.nodes[node] !== written.nodes[node] && view.nodes[node]?.output.length === 0;
 }
 
 /** The name by which a use reads a value. */

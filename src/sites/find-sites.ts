@@ -1,7 +1,6 @@
 import type { ValueTypes } from '../graph/types.ts';
 import type { GraphView, NodeId } from '../graph/view.ts';
 import type { Block, Context, Found } from './block.ts';
-import { type Condensed, condense } from './condense.ts';
 import { findDecoderStages } from './decoder.ts';
 import { findDenseLayers } from './dense.ts';
 import { findDepthwiseSeparables } from './depthwise-separable.ts';
@@ -18,6 +17,7 @@ import { findShuffles } from './shuffle.ts';
 import type { ExistingGate, Rejection, SiteKind, SiteReport } from './site.ts';
 import type { Step } from './step.ts';
 import { readSteps } from './steps.ts';
+import type { Tell } from './trial.ts';
 
 /** Which families are looked for. */
 export interface SiteOptions {
@@ -61,15 +61,29 @@ const FINDERS: readonly ((context: Context) => Found)[] = [
  * ```
  */
 export function findSites(view: GraphView, types: ValueTypes, options: SiteOptions = {}): SiteReport {
-  return search(view, types, options, 0);
+  return searchSites(view, types, options).report;
 }
 
 /** Bodies in bodies and functions in functions are followed this far. */
 const DEPTH_LIMIT = 4;
 
-function search(view: GraphView, types: ValueTypes, options: SiteOptions, depth: number): SiteReport {
-  const condensed = condense(view, types);
-  const reading = beginReading(condensed.view, types);
+/** A search for sites with what it went through. */
+export interface Search {
+  readonly report: SiteReport;
+  readonly reading: Reading;
+  /** The block that each node belongs to. */
+  readonly taken: readonly (Block | undefined)[];
+}
+
+/** Finds sites as {@link findSites} does, and shows how: `tell` hears of every candidate that was judged by rules. */
+export function searchSites(
+  view: GraphView,
+  types: ValueTypes,
+  options: SiteOptions,
+  tell: Tell | undefined = undefined,
+  depth = 0,
+): Search {
+  const reading = beginReading(view, types);
   readSteps(reading);
   const kinds = options.kinds ?? 'auto';
   const asked = new Set<SiteKind>(kinds === 'auto' ? [] : kinds === 'all' ? SITE_KINDS : kinds);
@@ -80,7 +94,7 @@ function search(view: GraphView, types: ValueTypes, options: SiteOptions, depth:
     if (!rejections.has(rejection.node)) rejections.set(rejection.node, rejection);
   };
   for (const find of FINDERS) {
-    const found = find({ reading, taken, asked });
+    const found = find({ reading, taken, asked, tell });
     for (const made of found.blocks) {
       const block = made.gate === undefined ? { ...made, gate: gateOn(reading, made.value) } : made;
       blocks.push(block);
@@ -88,26 +102,26 @@ function search(view: GraphView, types: ValueTypes, options: SiteOptions, depth:
     }
     found.rejections.forEach(note);
   }
-  const made = makeSites(reading, condensed, blocks, (block) => kinds === 'auto' || asked.has(block.kind));
+  const made = makeSites(reading, blocks, (block) => kinds === 'auto' || asked.has(block.kind));
   made.rejections.forEach(note);
   explainRest(reading, taken, rejections).forEach(note);
   if (depth < DEPTH_LIMIT) {
     rejectNested(
       view,
       types,
-      (inner, innerTypes) => search(inner, innerTypes, options, depth + 1).sites,
+      (inner, innerTypes) => searchSites(inner, innerTypes, options, undefined, depth + 1).report.sites,
     ).forEach(note);
   }
-  return {
+  const report = {
     sites: made.sites,
     rejections: [...rejections.values()].sort((a, b) => a.node - b.node),
-    existing: gatesOf(reading, condensed, blocks, taken),
+    existing: gatesOf(reading, blocks, taken),
   };
+  return { report, reading, taken };
 }
 
 function gatesOf(
   reading: Reading,
-  { written, originOf }: Condensed,
   blocks: readonly Block[],
   taken: readonly (Block | undefined)[],
 ): readonly ExistingGate[] {
@@ -118,7 +132,9 @@ function gatesOf(
     .map((gate) => ({
       node: gate.node,
       // As the product reads it.
-      value: written.nodes[gate.node]?.input.find((value) => originOf(value) === gate.inputs[0]) ?? '',
+      value:
+        reading.written.nodes[gate.node]?.input.find((value) => reading.originOf(value) === gate.inputs[0]) ??
+        '',
       kind: inBlocks.has(gate.node) || taken[gate.node] !== undefined ? 'se' : 'gate',
       channels: channelsOf(reading, gate.inputs[0] ?? ''),
     }));

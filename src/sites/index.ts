@@ -1,4 +1,14 @@
 /** The door of the site finders. */
+export { explainNode } from './explain-node.ts';
+export type {
+  ExplainedBranch,
+  ExplainedInput,
+  ExplainedSite,
+  ExplainedStep,
+  ExplainedValue,
+  NodeExplanation,
+  NodeRef,
+} from './explanation.ts';
 export { findSites } from './find-sites.ts';
 export {
   PLACEMENTS,

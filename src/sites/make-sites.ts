@@ -2,7 +2,7 @@ import { stageOf } from '../graph/strides.ts';
 import type { ValueId } from '../graph/view.ts';
 import { DataType, type DataTypeNumber, dataTypeName } from '../onnx/data-type.ts';
 import { type Block, reject } from './block.ts';
-import { type Condensed, writtenPlace } from './condense.ts';
+import { writtenPlace } from './condense.ts';
 import { behindQuantizer, quantizationOf } from './quantization.ts';
 import { channelAxisOf, channelsOf, type Reading, stepBehind, typeOf } from './reading.ts';
 import type { Rejection, Site } from './site.ts';
@@ -10,7 +10,6 @@ import type { Rejection, Site } from './site.ts';
 /** Makes sites of the blocks that can take attention, numbered by stage in the order of the graph. */
 export function makeSites(
   reading: Reading,
-  condensed: Condensed,
   blocks: readonly Block[],
   isSelected: (block: Block) => boolean,
 ): { readonly sites: readonly Site[]; readonly rejections: readonly Rejection[] } {
@@ -18,7 +17,7 @@ export function makeSites(
   const unnumbered: Omit<Site, 'id'>[] = [];
   const inOrder = blocks.toSorted((a, b) => (reading.place[a.reader] ?? 0) - (reading.place[b.reader] ?? 0));
   for (const block of inOrder) {
-    const made = makeSite(reading, condensed, block, isSelected);
+    const made = makeSite(reading, block, isSelected);
     if ('reason' in made) rejections.push(made);
     else unnumbered.push(made);
   }
@@ -33,7 +32,6 @@ export function makeSites(
 
 function makeSite(
   reading: Reading,
-  condensed: Condensed,
   block: Block,
   isSelected: (block: Block) => boolean,
 ): Omit<Site, 'id'> | Rejection {
@@ -49,8 +47,8 @@ function makeSite(
       "its features are in onnxruntime's blocked layout, which has no channel axis: export without the layout optimization",
     );
   }
-  const { written } = condensed;
-  const place = writtenPlace(condensed, block);
+  const { written } = reading;
+  const place = writtenPlace(reading, block);
   if (place === undefined)
     return no(
       'merges-branches',

@@ -1,7 +1,7 @@
 import type { ValueTypes } from '../graph/types.ts';
 import { type GraphView, type Use, useKey } from '../graph/view.ts';
 import { formatName } from '../onnx/format-name.ts';
-import { type Condensed, condense, writtenPlace } from './condense.ts';
+import { writtenPlace } from './condense.ts';
 import { gateOn } from './forward.ts';
 import { PLACE_FINDERS } from './place-finders.ts';
 import { behindQuantizer, quantizationOf } from './quantization.ts';
@@ -44,14 +44,7 @@ export function placementWarning(placement: Placement): string | undefined {
 }
 
 /** Graphs do not change, so each is read once however many sites are placed. */
-const readings = new WeakMap<GraphView, Readings>();
-
-/** A graph as the finders read it. */
-interface Readings {
-  readonly types: ValueTypes;
-  readonly condensed: Condensed;
-  readonly reading: Reading;
-}
+const readings = new WeakMap<GraphView, Reading>();
 
 /**
  * Moves a site to another place of its block: another value, other uses, its channels; id, kind and stage stay.
@@ -77,13 +70,13 @@ export function placeSite(
     reason,
     detail,
   });
-  const { reading, condensed } = readingsOf(view, types);
+  const reading = readingOf(view, types);
   const found = PLACE_FINDERS[placement](reading, {
     ...site,
-    value: condensed.originOf(site.value),
+    value: reading.originOf(site.value),
   });
   if (typeof found === 'string') return refuse('no-such-place', found);
-  const place = writtenPlace(condensed, found);
+  const place = writtenPlace(reading, found);
   if (place === undefined)
     return refuse(
       'no-such-place',
@@ -132,15 +125,13 @@ export function placeSite(
   };
 }
 
-function readingsOf(view: GraphView, types: ValueTypes): Readings {
+function readingOf(view: GraphView, types: ValueTypes): Reading {
   const known = readings.get(view);
   if (known?.types === types) return known;
-  const condensed = condense(view, types);
-  const reading = beginReading(condensed.view, types);
+  const reading = beginReading(view, types);
   readSteps(reading);
-  const made = { types, condensed, reading };
-  readings.set(view, made);
-  return made;
+  readings.set(view, reading);
+  return reading;
 }
 
 function sameUses(a: readonly Use[], b: readonly Use[]): boolean {

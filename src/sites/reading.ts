@@ -8,13 +8,13 @@ import type { GraphView, NodeId, Use, ValueId } from '../graph/view.ts';
 import { LEFT_OUT, type ValueNumber } from '../graph/wires.ts';
 import type { NodeProto } from '../onnx/model-file.ts';
 import { channelAxesOf } from './channel-axes.ts';
+import { type Condensed, condense } from './condense.ts';
 import { type Convolution, readConvolution } from './convolution.ts';
 import { dataValuesOf } from './data-values.ts';
 import type { Step, StepRole } from './step.ts';
 
 /** What all finders read: the graph as steps, derived once. */
-export interface Reading {
-  readonly view: GraphView;
+export interface Reading extends Condensed {
   readonly types: ValueTypes;
   /** Nodes, producers before readers. */
   readonly order: readonly NodeId[];
@@ -47,7 +47,9 @@ const STEPS_PER_NODE = 64;
 const SPARE_NODES = 1000;
 
 /** Derives everything but the steps, which {@link readSteps} fills in. */
-export function beginReading(view: GraphView, types: ValueTypes): Reading {
+export function beginReading(written: GraphView, types: ValueTypes): Reading {
+  const condensed = condense(written, types);
+  const { view } = condensed;
   const { order } = orderNodes(view);
   const { names, numbers, reads } = view.wires;
   const data = dataValuesOf(view, types, order);
@@ -63,7 +65,7 @@ export function beginReading(view: GraphView, types: ValueTypes): Reading {
     readConvolution(view, types, proto, (input) => data[reads[node]?.[input] ?? LEFT_OUT] === true),
   );
   return {
-    view,
+    ...condensed,
     types,
     order,
     place,
@@ -108,7 +110,7 @@ function valuesBeforeWeights(
   return reaching;
 }
 
-/** The node as written. */
+/** The node as the finders read it. */
 export function protoOf(reading: Reading, node: NodeId): NodeProto {
   return reading.view.nodes[node]!;
 }
