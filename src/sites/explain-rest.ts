@@ -44,13 +44,17 @@ export function explainRest(
   return rejections;
 }
 
+const MERGES: ReadonlySet<string> = new Set([...SUMS, ...PRODUCTS, ...CONCATS]);
+
 function explain(reading: Reading, node: NodeId, block: Block | undefined): Why | undefined {
   const proto = protoOf(reading, node);
+  const own = reading.steps[node];
+  // Most nodes are neither a merge nor a convolution.
+  if (own?.convolution === undefined && !MERGES.has(proto.opType)) return undefined;
   const inputs = dataInputsOf(reading, node);
   if (inputs.length === 0) return undefined;
   if (SUMS.has(proto.opType) && inputs.length === 1 && proto.input.length > 1)
     return explainConstant(reading, node);
-  const own = reading.steps[node];
   const outer = outermost(reading, node);
   if (own?.convolution?.fusedSum !== undefined && reading.isData(own.convolution.fusedSum)) {
     return own.convolution.blocked
@@ -63,7 +67,7 @@ function explain(reading: Reading, node: NodeId, block: Block | undefined): Why 
           'adds a skip inside a fused convolution, where nothing can be put in between: inject before onnxruntime optimizes',
         ];
   }
-  const merges = inputs.length > 1 && [SUMS, PRODUCTS, CONCATS].some((group) => group.has(proto.opType));
+  const merges = inputs.length > 1 && MERGES.has(proto.opType);
   const depthwise = own?.convolution?.depthwise === true;
   if (!merges && !depthwise) return undefined;
   if (outer !== undefined && outer.nodes.length > 1) {

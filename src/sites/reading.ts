@@ -105,7 +105,10 @@ function valuesBeforeWeights(
     if (proto === undefined || DECODING.has(proto.opType)) continue;
     if (convolutions[node] === undefined && !writes[node]?.some((value) => reaching.byNumber[value]))
       continue;
-    for (const value of reads[node]?.slice(0, proto.input.length) ?? []) reaching.byNumber[value] = true;
+    const read = reads[node] ?? [];
+    for (let input = 0; input < proto.input.length; input += 1) {
+      reaching.byNumber[read[input] ?? LEFT_OUT] = true;
+    }
   }
   return reaching;
 }

@@ -34,9 +34,8 @@ export function branchOf(reading: Reading, operand: ValueId, fork: NodeId): Bran
   const sources = new Set<ValueId>();
   const waiting: ValueId[] = [operand];
   for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
-    const producer = reading.view.producers.get(value);
     const step = stepBehind(reading, value);
-    if (producer === undefined || producer.node === fork || step === undefined) {
+    if (step === undefined || step.node === fork) {
       sources.add(value);
       continue;
     }

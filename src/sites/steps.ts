@@ -76,6 +76,20 @@ function readGroupNorm({ view, types }: Reading, node: NodeId): Step | undefined
   return { role: 'norm', node, nodes: undone.nodes, inputs: [undone.source], convolution: undefined };
 }
 
+/** Operators that are what they are, where one of their inputs is data. */
+const ROLES: ReadonlyMap<string, StepRole> = new Map(
+  (
+    [
+      ['activation', ACTIVATIONS],
+      ['norm', NORMS],
+      ['transpose', ['Transpose']],
+      ['layout', LAYOUTS],
+      ['pool', POOLS],
+      ['upsample', UPSAMPLES],
+    ] as const
+  ).flatMap(([role, opTypes]) => [...opTypes].map((opType) => [opType, role] as const)),
+);
+
 function roleOf(reading: Reading, node: NodeId, inputs: number): StepRole {
   const { opType, input } = protoOf(reading, node);
   if (opType.endsWith('Attention')) return 'attention';
@@ -86,12 +100,8 @@ function roleOf(reading: Reading, node: NodeId, inputs: number): StepRole {
     if (PRODUCTS.has(opType)) return 'product';
     return isMatrixProduct(opType) || opType === 'Einsum' ? 'attention' : 'other';
   }
-  if (ACTIVATIONS.has(opType)) return 'activation';
-  if (NORMS.has(opType)) return 'norm';
-  if (opType === 'Transpose') return 'transpose';
-  if (LAYOUTS.has(opType)) return 'layout';
-  if (POOLS.has(opType)) return 'pool';
-  if (UPSAMPLES.has(opType)) return 'upsample';
+  const role = ROLES.get(opType);
+  if (role !== undefined) return role;
   // Features where a mask is set, and a constant elsewhere.
   if (opType === 'Where') return 'affine';
   if (opType === 'Clip') return isSafetyClip(reading, node) ? 'pass' : 'activation';
