@@ -13,7 +13,7 @@ import {
 import { isFloating } from '../onnx/data-type.ts';
 import type { NodeProto } from '../onnx/model-file.ts';
 import { isConvolution, startsAtZero } from './convolution.ts';
-import { ARITHMETIC, NORMS } from './operators.ts';
+import { ARITHMETIC, FAKE_QUANTIZERS, NORMS } from './operators.ts';
 
 /** A graph without the nodes that only hand a value on. */
 export interface Condensed {
@@ -125,11 +125,12 @@ const PASSING: ReadonlySet<string> = new Set([
   'QuantizeLinear',
   'DequantizeLinear',
   'Transpose',
-  // Quantize and dequantize in one node, as Brevitas writes it.
-  'Quant',
-  'IntQuant',
-  'FloatQuant',
-  'BipolarQuant',
+  // AMD's, for element types that ONNX's own do not take.
+  'VitisQuantizeLinear',
+  'VitisDequantizeLinear',
+  'ExtendedQuantizeLinear',
+  'ExtendedDequantizeLinear',
+  ...FAKE_QUANTIZERS,
 ]);
 
 /** The value that a value is handed on from, where a node does only that. */

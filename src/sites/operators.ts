@@ -42,6 +42,20 @@ export const NORMS: ReadonlySet<string> = new Set([
   'LRN',
 ]);
 
+/** Quantize and dequantize in one node. */
+export const FAKE_QUANTIZERS: ReadonlySet<string> = new Set([
+  'Quant',
+  'IntQuant',
+  'FloatQuant',
+  'BipolarQuant',
+  'FakeQuantize',
+  'FixNeuron',
+  'BFPFixNeuron',
+  'MXFixNeuron',
+  'BFPQuantizeDequantize',
+  'MXQuantizeDequantize',
+]);
+
 /** What passes its input on, in another type or precision at most. */
 export const PASSING: ReadonlySet<string> = new Set([
   'Identity',
@@ -55,12 +69,13 @@ export const PASSING: ReadonlySet<string> = new Set([
   'Round',
   'DynamicQuantizeLinear',
   'RequantShift',
-  'Quant',
-  'IntQuant',
-  'FloatQuant',
-  'BipolarQuant',
+  'VitisQuantizeLinear',
+  'VitisDequantizeLinear',
+  'ExtendedQuantizeLinear',
+  'ExtendedDequantizeLinear',
   'Trunc',
   'IntTrunc',
+  ...FAKE_QUANTIZERS,
 ]);
 
 /** Arithmetic that is affine in its one data operand where the others are constants. */

@@ -82,9 +82,18 @@ const MICROSOFT_UNARY = [
   'QLinearSoftmax',
 ];
 
-/** Brevitas's quantizers and FINN's, under all the names that their domain has had. */
-const QUANTIZER_DOMAINS = ['qonnx.custom_op.general', 'finn.custom_op.general', 'onnx.brevitas', 'finn'];
-const QUANTIZERS = ['Quant', 'IntQuant', 'FloatQuant', 'BipolarQuant', 'Trunc', 'IntTrunc', 'MultiThreshold'];
+const QONNX = ['Quant', 'IntQuant', 'FloatQuant', 'BipolarQuant', 'Trunc', 'IntTrunc', 'MultiThreshold'];
+
+/** Quantize and dequantize in one node, as other tools write it: QONNX under all names that its domain has had. */
+const FAKE_QUANTIZERS: Readonly<Record<string, readonly string[]>> = {
+  'qonnx.custom_op.general': QONNX,
+  'finn.custom_op.general': QONNX,
+  finn: QONNX,
+  'onnx.brevitas': QONNX,
+  'org.openvinotoolkit': ['FakeQuantize'],
+  'com.vai.quantize': ['FixNeuron', 'BFPFixNeuron', 'MXFixNeuron'],
+  'com.amd.quark': ['BFPQuantizeDequantize', 'MXQuantizeDequantize'],
+};
 
 /** Operators that keep the shape of their data, or of what their operands broadcast to. */
 export const ELEMENTWISE_RULES: RuleTable = {
@@ -102,5 +111,9 @@ export const ELEMENTWISE_RULES: RuleTable = {
   ...sameRule('', ['RequantShift'], (_node, inputs) => [
     { dataType: DataType.UNDEFINED, shape: typeAt(inputs, 0).shape },
   ]),
-  ...Object.assign({}, ...QUANTIZER_DOMAINS.map((domain) => sameRule(domain, QUANTIZERS, sameAsInput))),
+  ...Object.fromEntries(
+    Object.entries(FAKE_QUANTIZERS).flatMap(([domain, names]) =>
+      Object.entries(sameRule(domain, names, sameAsInput)),
+    ),
+  ),
 };

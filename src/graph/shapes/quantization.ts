@@ -33,6 +33,11 @@ export const QUANTIZATION_RULES: RuleTable = {
   ...sameRule('com.microsoft', ['QuantizeLinear'], quantize),
   ...sameRule('', ['DequantizeLinear'], dequantize),
   ...sameRule('com.microsoft', ['DequantizeLinear'], dequantize),
+  // AMD's, for element types that ONNX's own do not take.
+  'com.vai.quantize:VitisQuantizeLinear': quantize,
+  'com.vai.quantize:VitisDequantizeLinear': dequantize,
+  'com.amd.quark:ExtendedQuantizeLinear': quantize,
+  'com.amd.quark:ExtendedDequantizeLinear': dequantize,
   ':DynamicQuantizeLinear': dynamicQuantize,
   ...sameRule('com.microsoft', ['QLinearAdd', 'QLinearMul'], qLinearBinary),
 };
