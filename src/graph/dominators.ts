@@ -19,11 +19,14 @@ export interface Dominators {
  * Dominators over the paths that data takes. Constants do not count as sources: a convolution is dominated by the
  * producer of its data, whatever its weights come from.
  *
- * `isData` tells the values to follow. (Cooper, Harvey, Kennedy: "A Simple, Fast Dominance Algorithm"; on an
+ * `isRead` tells which values of a node are followed. (Cooper, Harvey, Kennedy: "A Simple, Fast Dominance Algorithm"; on an
  * acyclic graph in topological order one pass is enough. The jumps are those of Myers: "An Applicative Random-Access
  * Stack"; without them, sums that run along a deep network would each cost its depth.)
  */
-export function dominatorsOf(view: GraphView, isData: (value: ValueNumber) => boolean): Dominators {
+export function dominatorsOf(
+  view: GraphView,
+  isRead: (value: ValueNumber, reader: NodeId) => boolean,
+): Dominators {
   const { reads, writers } = view.wires;
   const size = reads.length + 1;
   const parents = new Int32Array(size).fill(ROOT);
@@ -33,7 +36,7 @@ export function dominatorsOf(view: GraphView, isData: (value: ValueNumber) => bo
   for (const node of orderNodes(view).order) {
     let found: NodeId | undefined;
     for (const value of reads[node] ?? []) {
-      if (value === LEFT_OUT || !isData(value)) continue;
+      if (value === LEFT_OUT || !isRead(value, node)) continue;
       const source = writers[value] ?? ROOT;
       found = found === undefined ? source : commonDominator(dominators, found, source);
     }

@@ -7,6 +7,7 @@ import { ValueTable } from '../graph/value-table.ts';
 import type { GraphView, NodeId, Use, ValueId } from '../graph/view.ts';
 import { LEFT_OUT, type ValueNumber } from '../graph/wires.ts';
 import type { NodeProto } from '../onnx/model-file.ts';
+import { asidesOf } from './asides.ts';
 import { channelAxesOf } from './channel-axes.ts';
 import { type Condensed, condense } from './condense.ts';
 import { type Convolution, readConvolution } from './convolution.ts';
@@ -25,6 +26,8 @@ export interface Reading extends Condensed {
   readonly steps: (Step | undefined)[];
   /** For nodes inside a step of several nodes, that step. */
   readonly owners: (Step | undefined)[];
+  /** Whether a node reads a value on the side, beside features of the network's first map; none where it has but one. */
+  readonly isAside: ((value: ValueId, reader: NodeId) => boolean) | undefined;
   /** Axis of the channels of each value, where it can be told. */
   readonly channelAxes: ValueTable<number>;
   readonly strides: ReadonlyMap<ValueId, number>;
@@ -64,12 +67,17 @@ export function beginReading(written: GraphView, types: ValueTypes): Reading {
   const convolutions = view.nodes.map((proto, node) =>
     readConvolution(view, types, proto, (input) => data[reads[node]?.[input] ?? LEFT_OUT] === true),
   );
+  const isAside = asidesOf(view, types, order, isData);
   return {
     ...condensed,
     types,
     order,
     place,
-    dominators: dominatorsOf(view, (value) => data[value] === true),
+    dominators: dominatorsOf(
+      view,
+      (value, reader) => data[value] === true && isAside?.(names[value] ?? '', reader) !== true,
+    ),
+    isAside,
     steps: new Array<Step | undefined>(view.nodes.length),
     owners: new Array<Step | undefined>(view.nodes.length),
     channelAxes: channelAxesOf(view, types, order, data, convolutions),

@@ -48,9 +48,17 @@ export function branchOf(reading: Reading, operand: ValueId, fork: NodeId): Bran
       for (const input of step.inputs) sources.add(input);
       continue;
     }
-    waiting.push(...step.inputs);
+    waiting.push(...step.inputs.filter((input) => !isReadAside(reading, step, input)));
   }
   return { operand, steps, sources };
+}
+
+/** Whether all nodes of a step that read a value do so on the side. */
+function isReadAside({ view, isAside }: Reading, { nodes }: Step, value: ValueId): boolean {
+  if (isAside === undefined) return false;
+  return nodes
+    .filter((node) => view.nodes[node]?.input.includes(value) === true)
+    .every((node) => isAside(value, node));
 }
 
 /** All nodes of some steps, each once. */
