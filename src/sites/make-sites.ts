@@ -3,6 +3,7 @@ import type { ValueId } from '../graph/view.ts';
 import { DataType, type DataTypeNumber, dataTypeName } from '../onnx/data-type.ts';
 import { type Block, reject } from './block.ts';
 import { writtenPlace } from './condense.ts';
+import { impliedShape } from './implied-shape.ts';
 import { behindQuantizer, quantizationOf } from './quantization.ts';
 import { channelAxisOf, channelsOf, type Reading, stepBehind, typeOf } from './reading.ts';
 import type { Rejection, Site } from './site.ts';
@@ -66,14 +67,15 @@ function makeSite(
     );
   }
   // What only hands a value on keeps its shape.
-  const shape = typeOf(reading, value)?.shape ?? typeOf(reading, block.value)?.shape;
+  const shape =
+    typeOf(reading, value)?.shape ?? typeOf(reading, block.value)?.shape ?? impliedShape(reading, block);
   if (shape === undefined) return no('unknown-rank', 'the number of axes of its features cannot be told');
   if (shape.length < 3 || shape.length > 5)
     return no('unknown-rank', `its features have ${shape.length} axes: a map has 3 to 5`);
-  const channels = channelsOf(reading, block.value);
-  if (channels === undefined)
-    return no('unknown-channels', 'the number of channels of its features cannot be told');
   const channelAxis = channelAxisOf(reading, block.value);
+  const channels = shape[channelAxis];
+  if (typeof channels !== 'number')
+    return no('unknown-channels', 'the number of channels of its features cannot be told');
   const sizes = shape.filter((_, axis) => axis !== 0 && axis !== channelAxis);
   const known = sizes.filter((size) => typeof size === 'number');
   const stride = reading.strides.get(block.value) ?? 1;

@@ -56,9 +56,8 @@ export function branchOf(reading: Reading, operand: ValueId, fork: NodeId): Bran
 /** Whether all nodes of a step that read a value do so on the side. */
 function isReadAside({ view, isAside }: Reading, { nodes }: Step, value: ValueId): boolean {
   if (isAside === undefined) return false;
-  return nodes
-    .filter((node) => view.nodes[node]?.input.includes(value) === true)
-    .every((node) => isAside(value, node));
+  const readers = nodes.filter((node) => view.nodes[node]?.input.includes(value) === true);
+  return readers.length > 0 && readers.every((node) => isAside(value, node));
 }
 
 /** All nodes of some steps, each once. */
