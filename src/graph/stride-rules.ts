@@ -92,7 +92,9 @@ const resized: StrideRule = (operands) => {
     if (stride === undefined || stride === 0) return stride;
     if (scale !== undefined && scale > 0) return stride / scale;
     if (axes !== undefined && axesOf(axes, length)?.has(axis) === false) return stride;
-    return bySizes(stride, operands.shapes[0]?.[axis], output?.[axis]);
+    const told = bySizes(stride, operands.shapes[0]?.[axis], output?.[axis]);
+    // An image of any size that is brought to the network's own is still the image.
+    return told ?? (stride === 1 ? 1 : undefined);
   });
 };
 
@@ -283,6 +285,13 @@ function numbersOf(view: GraphView, value: string | undefined): readonly number[
 const times = (stride: number, step: number): number => stride * step;
 const dividedBy = (stride: number, step: number): number => stride / step;
 
+/** What a body does cannot be told; before anything has strided, it prepares the image, and gives one. */
+const bodied: StrideRule = ({ inputs, output }) => {
+  const images = inputs.filter((strides) => strides !== undefined);
+  const prepares = images.length > 0 && images.every((strides) => strides.every((stride) => stride === 1));
+  return output?.map(() => (prepares ? 1 : undefined)) ?? (prepares ? [] : UNTOLD);
+};
+
 const CONVOLUTIONS = [
   'Conv',
   'ConvInteger',
@@ -324,7 +333,7 @@ const RULES: ReadonlyMap<string, StrideRule> = new Map([
     ['MatMul', 'Gemm', 'FusedMatMul', 'FusedGemm', 'MatMulInteger', 'MatMulIntegerToFloat'],
     multiplied,
   ),
-  ...each(['If', 'Loop', 'Scan'], ({ output }) => output?.map(() => undefined) ?? UNTOLD),
+  ...each(['If', 'Loop', 'Scan'], bodied),
   // These tell of a tensor and hold nothing of it.
   ...each(['Shape', 'Size', 'NonZero', 'NonMaxSuppression', 'Constant'], () => undefined),
 ]);

@@ -1,3 +1,4 @@
+import { capturedValues } from './captures.ts';
 import { orderNodes } from './order.ts';
 import { type AxisStrides, type StrideOperands, strideRuleOf } from './stride-rules.ts';
 import type { ValueTypes } from './types.ts';
@@ -38,7 +39,8 @@ export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<Value
     const node = view.nodes[at];
     if (node === undefined) continue;
     const read = reads[at] ?? [];
-    const inputs = node.input.map((_, input) => axes[read[input] ?? LEFT_OUT]);
+    // Bodies read what they capture, behind the node's own inputs.
+    const inputs = read.map((value) => axes[value]);
     const shapes = node.input.map((_, input) => typeOf[read[input] ?? LEFT_OUT]?.shape);
     const undone = readUndoneReshape(view, types, at)?.source;
     const before = undone === undefined ? undefined : axes[numbers.get(undone) ?? LEFT_OUT];

@@ -370,6 +370,51 @@ describe('stridesOf', () => {
     expect(found).toEqual({ x: 1, c: 2, scaled: 1 });
   });
 
+  it('starts anew where a Loop has prepared the image, and tells nothing behind one in the middle', async () => {
+    const body = (from: string) => ({
+      graph: {
+        inputs: { i: { type: DataType.INT64, dims: [] }, go: { type: DataType.BOOL, dims: [] } },
+        nodes: [
+          ['Identity', 'go', 'on'],
+          ['Relu', from, 'made'],
+        ] as const,
+        outputs: { on: null, made: null },
+      },
+    });
+    const prepared = await strides({
+      inputs: DYNAMIC,
+      weights,
+      nodes: [
+        ['Loop', 'two _', 'image', { body: body('x') }],
+        ['Conv', 'image w3', 'c1', down],
+        ['Conv', 'c1 w3', 'c2', down],
+      ],
+    });
+    expect(prepared).toMatchObject({ c1: 2, c2: 4 });
+    const inside = await strides({
+      inputs: DYNAMIC,
+      weights,
+      nodes: [
+        ['Conv', 'x w3', 'c1', down],
+        ['Loop', 'two _', 'y', { body: body('c1') }],
+        ['Conv', 'y w3', 'c2', down],
+      ],
+    });
+    expect(inside['c2']).toBeUndefined();
+  });
+
+  it('starts anew where an image of any size is brought to one', async () => {
+    const found = await strides({
+      inputs: DYNAMIC,
+      weights: { ...weights, sizes: { ints: [1, 3, 64, 64] } },
+      nodes: [
+        ['Resize', 'x _ _ sizes', 'image', { mode: 'linear' }],
+        ['Conv', 'image w3', 'c1', down],
+      ],
+    });
+    expect(found['c1']).toBe(2);
+  });
+
   it('leaves nonsense untold', async () => {
     const found = await strides({
       inputs: { x: [1, 3, 8, 8] },
