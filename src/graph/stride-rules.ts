@@ -201,12 +201,17 @@ const kept: StrideRule = ({ inputs, output }) => {
   );
 };
 
+/** A table's rows for words: places stay, and what each row holds is channels. */
+const embedded: StrideRule = ({ inputs: [, words], output }) =>
+  words === undefined ? undefined : output?.map((_, axis) => words[axis] ?? 0);
+
 /** An axis is gone where the index is a scalar. */
 const gathered: StrideRule = (operands) => {
   const [data] = operands.inputs;
   const rank = operands.shapes[1]?.length;
   const axis = data === undefined ? undefined : axisOf(intOf(operands.node, 'axis', 0), data.length);
-  if (data === undefined || axis === undefined) return data;
+  if (data === undefined) return embedded(operands);
+  if (axis === undefined) return data;
   if (rank === undefined) return operands.output?.map(() => undefined) ?? UNTOLD;
   return data.toSpliced(
     axis,

@@ -1,4 +1,4 @@
-import { capturedValues } from './captures.ts';
+import { DataType, isFloating } from '../onnx/data-type.ts';
 import { orderNodes } from './order.ts';
 import { type AxisStrides, type StrideOperands, strideRuleOf } from './stride-rules.ts';
 import type { ValueTypes } from './types.ts';
@@ -26,13 +26,16 @@ export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<Value
   const divided = new Array<boolean>(numbers.size).fill(false);
   const typeOf = ValueTable.of(view.wires, types).byNumber;
   let image: readonly (number | undefined)[] | undefined;
-  for (const value of view.inputs.keys()) {
-    if (view.initializers.has(value)) continue;
-    const number = numbers.get(value) ?? LEFT_OUT;
-    const shape = typeOf[number]?.shape;
-    // Lengths, thresholds and the like are no images.
-    if (shape !== undefined && shape.length < 2) continue;
-    axes[number] = shape?.map(() => 1) ?? [];
+  const inputs = [...view.inputs.keys()].filter((name) => !view.initializers.has(name));
+  const isShort = (name: ValueId): boolean => (types.get(name)?.shape?.length ?? 2) < 2;
+  const onlyShort = inputs.every(isShort);
+  for (const name of inputs) {
+    const type = types.get(name);
+    // Lengths, thresholds and the like are no images; alone, a file's bytes become one, and a signal is one.
+    if (isShort(name) && !onlyShort) continue;
+    const isFile = isShort(name) && !isFloating(type?.dataType ?? DataType.UNDEFINED);
+    const shape = type?.shape;
+    axes[numbers.get(name) ?? LEFT_OUT] = isFile ? [] : (shape?.map(() => 1) ?? []);
     image ??= shape?.map((dim) => (typeof dim === 'number' ? dim : undefined));
   }
   for (const at of orderNodes(view).order) {
@@ -40,7 +43,7 @@ export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<Value
     if (node === undefined) continue;
     const read = reads[at] ?? [];
     // Bodies read what they capture, behind the node's own inputs.
-    const inputs = read.map((value) => axes[value]);
+    const operandAxes = read.map((value) => axes[value]);
     const shapes = node.input.map((_, input) => typeOf[read[input] ?? LEFT_OUT]?.shape);
     const undone = readUndoneReshape(view, types, at)?.source;
     const before = undone === undefined ? undefined : axes[numbers.get(undone) ?? LEFT_OUT];
@@ -50,7 +53,13 @@ export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<Value
         axes[value] = before;
         continue;
       }
-      const operands: StrideOperands = { view, node, inputs, shapes, output: typeOf[value]?.shape };
+      const operands: StrideOperands = {
+        view,
+        node,
+        inputs: operandAxes,
+        shapes,
+        output: typeOf[value]?.shape,
+      };
       const found = strideRuleOf(node)(operands);
       if (found === undefined) continue;
       const told = bySizes(found, operands.output, image);

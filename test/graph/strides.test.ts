@@ -415,6 +415,30 @@ describe('stridesOf', () => {
     expect(found['c1']).toBe(2);
   });
 
+  it('knows the places of words behind their table, and the image behind the bytes of its file', async () => {
+    const words = await strides({
+      inputs: { x: { type: DataType.INT64, dims: ['N', 'T'] } },
+      weights: { table: [100, 3], w: [3, 3, 3] },
+      nodes: [
+        ['Gather', 'table x', 'rows'],
+        ['Transpose', 'rows', 'maps', { perm: [0, 2, 1] }],
+        ['Conv', 'maps w', 'c', { strides: [2] }],
+      ],
+    });
+    expect(words['c']).toBe(2);
+    const file = await strides({
+      opsets: { 'com.microsoft.extensions': 1 },
+      inputs: { x: { type: DataType.UINT8, dims: ['bytes'] } },
+      weights,
+      nodes: [
+        ['com.microsoft.extensions:DecodeImage', 'x', 'image'],
+        ['Conv', 'image w3', 'c1', down],
+        ['Conv', 'c1 w3', 'c2', down],
+      ],
+    });
+    expect(file).toMatchObject({ c1: 2, c2: 4 });
+  });
+
   it('leaves nonsense untold', async () => {
     const found = await strides({
       inputs: { x: [1, 3, 8, 8] },
