@@ -1,5 +1,5 @@
 import { escapeControls, formatName } from '../onnx/format-name.ts';
-import type { Finding, OutputReport, ProviderReport, VerifyReport } from '../verify/types.ts';
+import type { Finding, KernelCounts, OutputReport, ProviderReport, VerifyReport } from '../verify/types.ts';
 import { type Column, formatTable } from './format.ts';
 import type { Paint, TextRole } from './render-text.ts';
 
@@ -63,6 +63,7 @@ function renderProvider(report: ProviderReport, paint: Paint, isVerbose: boolean
       ),
     );
   }
+  lines.push(...kernelLines(report, paint));
   if (firstDifferent !== null) {
     lines.push(
       `  the first value that differs is "${formatName(firstDifferent.value)}", which site ${firstDifferent.site} taps`,
@@ -71,6 +72,20 @@ function renderProvider(report: ProviderReport, paint: Paint, isVerbose: boolean
   if (bisect !== null) lines.push(`  at fault: ${bisect.sites.join(', ')} (found in ${bisect.runs} runs)`);
   if (isVerbose) lines.push(...indent(outputTable(report)), ...indent(siteTable(report)));
   return lines;
+}
+
+/** Whether a quantized network is still fast by what it was fast by. */
+function kernelLines({ integerKernels }: ProviderReport, paint: Paint): string[] {
+  if (integerKernels === null) return [];
+  const list = (counts: KernelCounts): string =>
+    Object.entries(counts)
+      .map(([opType, count]) => `${count} ${opType}`)
+      .join(', ');
+  const lost = list(integerKernels.lost);
+  if (lost !== '')
+    return [paint('warning', `  no longer run on integers, with graph optimizations: ${lost}`)];
+  const kept = list(integerKernels.before);
+  return kept === '' ? [] : [paint('faint', `  still run on integers, with graph optimizations: ${kept}`)];
 }
 
 function adapterOf({ provider, adapter }: ProviderReport): string {

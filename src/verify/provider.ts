@@ -2,6 +2,7 @@ import type { SeInjectError } from '../errors.ts';
 import { checkSite } from './block-runs.ts';
 import { firstDifferent } from './first-different.ts';
 import { checkSitesInFloat64 } from './in-float64.ts';
+import { integerKernelsOf, isQuantized } from './integer-kernels.ts';
 import { judgeProvider } from './judge.ts';
 import { type LaidOpen, layOpen } from './laid-open.ts';
 import { leanModel } from './lean.ts';
@@ -10,7 +11,7 @@ import { type Prepared, prepare } from './prepared.ts';
 import type { ModelPair, OpenSession, ProviderRequest } from './request.ts';
 import { type RewrittenRun, runRewritten } from './rewritten.ts';
 import { countByProvider, providerOf, type Runtime, type RuntimeTensors, type Session } from './runtime.ts';
-import { attempt, type FirstRun, firstRun, runOnce } from './sessions.ts';
+import { attempt, type FirstRun, firstRun, type ProfiledRun, runOnce, runProfiled } from './sessions.ts';
 import type { InputsReport, ProviderReport, SiteCheck } from './types.ts';
 
 /** A provider's report, and the inputs that it was made on. */
@@ -105,11 +106,12 @@ function prepareSessions(
           ({ session }) => session.close(),
           early,
         );
+  const kept = { profile: isQuantized(pair.before.view) };
   const before = async (): Promise<Session> =>
-    open(await leanModel(pair.before, pair.beforeSource, pair.files?.before), 'all');
+    open(await leanModel(pair.before, pair.beforeSource, pair.files?.before), 'all', kept);
   return {
     laying,
-    after: prepare(() => open(pair.afterSource, 'all'), close, early),
+    after: prepare(() => open(pair.afterSource, 'all', kept), close, early),
     before: prepare(before, close, early),
   };
 }
@@ -152,11 +154,11 @@ async function checkRewritten({
   await onProgress?.('running both with graph optimizations');
   const traits = { flushesSubnormals: !isCpu };
   const optimized = await attempt(async () => {
-    const running = runOnce(await sessions.before.take(), run.feeds);
+    const running = runProfiled(await sessions.before.take(), run.feeds);
     // Meanwhile, where the runtime has a thread of its own.
     const sites = block === undefined ? [] : run.runs.map((runs) => checkSite(runs, block, traits));
     const before = await running;
-    return { sites, before, after: await runOnce(await sessions.after.take(), run.feeds) };
+    return { sites, before, after: await runProfiled(await sessions.after.take(), run.feeds) };
   });
   if (!optimized.ok) return { report: rewriteFailed(request, optimized.error), inputs };
   const onCpu = isCpu
@@ -184,8 +186,8 @@ function report(
   run: RewrittenRun,
   optimized: {
     readonly sites: readonly SiteCheck[];
-    readonly before: RuntimeTensors;
-    readonly after: RuntimeTensors;
+    readonly before: ProfiledRun;
+    readonly after: ProfiledRun;
   },
   onCpu: RuntimeTensors | undefined,
 ): ProviderReport {
@@ -200,8 +202,8 @@ function report(
       demand: !run.neutral ? 'none' : isCpu ? 'bits' : 'tolerance',
     }),
     compareLevel('all', {
-      before: optimized.before,
-      after: optimized.after,
+      before: optimized.before.outputs,
+      after: optimized.after.outputs,
       others: [run.before, ...others],
       demand: run.neutral ? 'tolerance' : 'none',
     }),
@@ -216,6 +218,7 @@ function report(
     soundness: { ok: true, findings: [] },
     nodesByProvider: Object.fromEntries(countByProvider(run.profile)),
     injectedByProvider,
+    integerKernels: integerKernelsOf(optimized.before.profile, optimized.after.profile),
     levels,
     sites,
   };
@@ -237,6 +240,7 @@ export function emptyReport(request: Pick<ProviderRequest, 'provider' | 'adapter
     soundness: { ok: false, findings: [] },
     nodesByProvider: {},
     injectedByProvider: {},
+    integerKernels: null,
     levels: [],
     sites: [],
     firstDifferent: null,

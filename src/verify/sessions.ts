@@ -7,7 +7,7 @@ import {
   makeFeeds,
   spatialAlternatives,
 } from './inputs.ts';
-import type { RuntimeTensors, Session } from './runtime.ts';
+import type { RuntimeTensors, Session, SessionProfile } from './runtime.ts';
 
 /** What a runtime said: a value, or the error that it refused with. */
 export type Attempt<T> =
@@ -75,11 +75,23 @@ export async function firstRun(session: Session, request: FeedRequest): Promise<
   throw refusal;
 }
 
-/** Runs a loaded model once and lets it go. */
-export async function runOnce(session: Session, feeds: RuntimeTensors): Promise<RuntimeTensors> {
+/** What a session gave in its only run. */
+export interface ProfiledRun {
+  readonly outputs: RuntimeTensors;
+  readonly profile: SessionProfile | undefined;
+}
+
+/** Runs a loaded model once and lets it go; with its profile, where it keeps one. */
+export async function runProfiled(session: Session, feeds: RuntimeTensors): Promise<ProfiledRun> {
   try {
-    return await session.run(feeds);
+    const outputs = await session.run(feeds);
+    return { outputs, profile: await session.close() };
   } finally {
     await session.close();
   }
+}
+
+/** Runs a loaded model once and lets it go. */
+export async function runOnce(session: Session, feeds: RuntimeTensors): Promise<RuntimeTensors> {
+  return (await runProfiled(session, feeds)).outputs;
 }

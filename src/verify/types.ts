@@ -76,6 +76,17 @@ export interface BisectReport {
   readonly runs: number;
 }
 
+/** How many nodes ran on kernels that compute with integers, by operator. */
+export type KernelCounts = Readonly<Record<string, number>>;
+
+/** The integer kernels of a quantized network, graph optimizations on: what it is fast by. */
+export interface IntegerKernels {
+  readonly before: KernelCounts;
+  readonly after: KernelCounts;
+  /** How many fewer there are. */
+  readonly lost: KernelCounts;
+}
+
 /** What one execution provider said. */
 export interface ProviderReport {
   readonly provider: string;
@@ -90,6 +101,8 @@ export interface ProviderReport {
   readonly soundness: { readonly ok: boolean; readonly findings: readonly Finding[] };
   readonly nodesByProvider: Readonly<Record<string, number>>;
   readonly injectedByProvider: Readonly<Record<string, number>>;
+  /** Kernels that compute with integers, graph optimizations on; null where the network is not quantized. */
+  readonly integerKernels: IntegerKernels | null;
   readonly levels: readonly LevelReport[];
   readonly sites: readonly SiteCheck[];
   /** The first tapped value, in the order of the graph, that is not what it is in the original, where that was asked. */

@@ -23,6 +23,24 @@ describe('verification of quantized networks', () => {
     },
   );
 
+  it('says which integer kernels are kept, and which onnxruntime no longer finds', async () => {
+    const kernelsOf = async (id: string) => {
+      const before = modelOf(id);
+      const { providers } = await verifyBytes(before, await injectBytes(before));
+      return providers[0]?.integerKernels;
+    };
+    // On x64 onnxruntime makes uint8 of int8, and not where a DequantizeLinear has two readers.
+    expect(await kernelsOf('resnet18-qdq')).toEqual({
+      before: { QLinearConv: 21, QLinearAdd: 8 },
+      after: { QLinearConv: 21, QLinearAdd: 8 },
+      lost: {},
+    });
+    const signed = await kernelsOf('resnet18-qdqsigned');
+    expect(Object.keys(signed?.lost ?? {})).toEqual(process.arch === 'x64' ? ['QLinearConv'] : []);
+    expect(await kernelsOf('resnet18-dynamic')).toMatchObject({ before: { ConvInteger: 21 }, lost: {} });
+    expect(await kernelsOf('resnet18')).toBeNull();
+  });
+
   /** Names of values by which one site quantizes again. */
   const scaleOf = (graph: Graph, site: number): string => requantizers(graph)[site]?.input?.[1] ?? '';
   const requantizers = (graph: Graph) =>
