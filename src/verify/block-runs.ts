@@ -9,6 +9,9 @@ import type { RuntimeTensors } from './runtime.ts';
 import type { Finding, SiteCheck } from './types.ts';
 import type { BlockWeights } from './weights.ts';
 
+/** The weights that a block ran with: those in the file, or seeded ones. */
+export type WhichWeights = 'file' | 'twin';
+
 /** One block as two runs gave it: with the file's weights and with seeded ones. */
 export interface BlockRuns {
   readonly tap: Tap;
@@ -18,6 +21,8 @@ export interface BlockRuns {
   readonly neutral: boolean;
   readonly file: RuntimeTensors;
   readonly twin: RuntimeTensors;
+  /** The block recomputed for both; nothing where it cannot be. */
+  readonly recomputed: Readonly<Record<WhichWeights, OracleResult | undefined>>;
   /** Whether the outputs depend on this site, and what that was told by. */
   readonly sensitive: boolean;
 }
@@ -29,11 +34,10 @@ export interface ProviderTraits {
 }
 
 /** Questions 3 and 4 for one site. */
-export function checkSite(runs: BlockRuns, block: BlockDefinition, traits: ProviderTraits): SiteCheck {
+export function checkSite(runs: BlockRuns, traits: ProviderTraits): SiteCheck {
   const { tap, sensitive, neutral } = runs;
   const { recorded } = tap;
-  const file = oracle(block, runs, 'file');
-  const twin = oracle(block, runs, 'twin');
+  const { file, twin } = runs.recomputed;
   const before = runs.file.get(tap.tapped);
   const after = runs.file.get(tap.scaled);
   const bitExact =
@@ -115,14 +119,20 @@ function isFilled(numbers: Float64Array | undefined, fill: number): boolean {
   return true;
 }
 
-function oracle(block: BlockDefinition, runs: BlockRuns, which: 'file' | 'twin'): OracleResult | undefined {
-  const values = runs[which];
-  const tapped = values.get(runs.tap.features);
-  const gate = values.get(runs.tap.gate);
-  const scaled = values.get(runs.tap.gated);
+/** Question 3 for one block of one run. */
+export function recompute(
+  block: BlockDefinition,
+  one: Pick<BlockRuns, 'tap' | 'fileWeights' | 'twinWeights'>,
+  which: WhichWeights,
+  values: RuntimeTensors,
+): OracleResult | undefined {
+  const { tap } = one;
+  const tapped = values.get(tap.features);
+  const gate = values.get(tap.gate);
+  const scaled = values.get(tap.gated);
   if (tapped === undefined || gate === undefined || scaled === undefined) return undefined;
-  const weights = which === 'file' ? runs.fileWeights : runs.twinWeights;
-  return checkBlock(block, runs.tap.recorded, { tapped, gate, scaled, weights });
+  const weights = which === 'file' ? one.fileWeights : one.twinWeights;
+  return checkBlock(block, tap.recorded, { tapped, gate, scaled, weights });
 }
 
 /**

@@ -26,6 +26,8 @@ export type RandomBlocks = (block: OpenBlock) => boolean;
 /** A loaded model whose block weights are inputs and whose taps are outputs. */
 export interface LaidOpen {
   readonly session: Session;
+  /** The definition of all its blocks. */
+  readonly block: BlockDefinition;
   readonly blocks: readonly OpenBlock[];
   /** Whether every block has weights in the file that change nothing. */
   readonly neutral: boolean;
@@ -61,6 +63,7 @@ export async function layOpen(
   const session = await open(source, 'disabled', { profile: true });
   return {
     session,
+    block,
     blocks,
     neutral: blocks.every(({ neutral }) => neutral),
     run(feeds, random, fetches) {

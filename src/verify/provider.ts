@@ -84,6 +84,8 @@ interface Sessions {
   readonly laying: Prepared<LaidOpen> | undefined;
   readonly before: Prepared<Session>;
   readonly after: Prepared<Session>;
+  /** Whether several may run at a time. */
+  readonly overlap: boolean;
 }
 
 /** A larger model is not loaded ahead of its time: all four sessions would be in memory together. */
@@ -113,6 +115,7 @@ function prepareSessions(
     laying,
     after: prepare(() => open(pair.afterSource, 'all', kept), close, early),
     before: prepare(before, close, early),
+    overlap: early,
   };
 }
 
@@ -140,7 +143,7 @@ async function checkRewritten({
   first,
   sessions,
 }: RewrittenRequest): Promise<ProviderResult> {
-  const { provider, onProgress, block } = request;
+  const { provider, onProgress } = request;
   const inputs = describeInputs(request, first);
   const isCpu = provider === cpu;
 
@@ -154,11 +157,19 @@ async function checkRewritten({
   await onProgress?.('running both with graph optimizations');
   const traits = { flushesSubnormals: !isCpu };
   const optimized = await attempt(async () => {
-    const running = runProfiled(await sessions.before.take(), run.feeds);
-    // Meanwhile, where the runtime has a thread of its own.
-    const sites = block === undefined ? [] : run.runs.map((runs) => checkSite(runs, block, traits));
-    const before = await running;
-    return { sites, before, after: await runProfiled(await sessions.after.take(), run.feeds) };
+    const start = async (session: Prepared<Session>): Promise<{ readonly done: Promise<ProfiledRun> }> => {
+      const done = runProfiled(await session.take(), run.feeds);
+      // Whoever waits for it hears of a failure.
+      done.catch(() => {});
+      return { done };
+    };
+    const before = await start(sessions.before);
+    // Where the runtime has threads of its own, both run while the blocks are recomputed.
+    const beside = sessions.overlap ? await start(sessions.after) : undefined;
+    const sites = run.runs.map((runs) => checkSite(runs, traits));
+    const outcome = await before.done;
+    const after = beside ?? (await start(sessions.after));
+    return { sites, before: outcome, after: await after.done };
   });
   if (!optimized.ok) return { report: rewriteFailed(request, optimized.error), inputs };
   const onCpu = isCpu

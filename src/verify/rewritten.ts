@@ -1,9 +1,9 @@
 import { DataType } from '../onnx/data-type.ts';
 import type { OpenModel } from '../splice/index.ts';
-import type { BlockRuns } from './block-runs.ts';
+import { type BlockRuns, recompute, type WhichWeights } from './block-runs.ts';
 import type { InputRegime } from './inputs.ts';
 import { type LaidOpen, type OpenBlock, sameOutputs } from './laid-open.ts';
-import { sameBits } from './oracle.ts';
+import { type OracleResult, sameBits } from './oracle.ts';
 import type { Prepared } from './prepared.ts';
 import type { ModelPair, OpenSession } from './request.ts';
 import type { RuntimeTensors, Session, SessionProfile } from './runtime.ts';
@@ -29,15 +29,16 @@ interface RegimeRun {
   readonly feeds: RuntimeTensors;
   readonly before: RuntimeTensors;
   readonly file: RuntimeTensors;
+  /** Milliseconds that the run with the file's weights took. */
+  readonly took: number;
 }
 
 /**
- * Time that telling sites apart may take, one run each: a tenth of a second where that is enough for all of them, else
- * an eighth of what the runs before took. Sites that it does not reach are told by the run in which all gates are
- * random; a site whose own features did not react to that has a run of its own whatever it takes.
+ * Milliseconds that telling sites apart may take, one run each. Where that is not enough for all of them, they are told
+ * by the run in which all gates are random; a site whose own features did not react to that has a run of its own
+ * whatever it takes.
  */
 const APART_MS = 100;
-const APART_SHARE = 1 / 8;
 
 /**
  * Runs the rewritten model laid open: with the file's weights, with seeded ones, and with the seeded ones of one site
@@ -50,7 +51,6 @@ export async function runRewritten(
   original: Session,
   first: FirstRun,
 ): Promise<RewrittenRun> {
-  const started = performance.now();
   if (laying === undefined) return runPlain(open, pair, first);
   const laidOpen = await laying.take();
   const names = [...first.outputs.keys()];
@@ -60,34 +60,37 @@ export async function runRewritten(
     const isFirst = regime === first.regime;
     const feeds = isFirst ? first.feeds : first.makeFeeds(regime);
     const before = isFirst ? first.outputs : await original.run(feeds);
-    return { regime, feeds, before, file: await laidOpen.run(feeds, () => false) };
+    const began = performance.now();
+    const file = await laidOpen.run(feeds, () => false);
+    return { regime, feeds, before, file, took: performance.now() - began };
   };
   try {
     const tried: RegimeRun[] = [];
     let twin: RuntimeTensors = new Map();
     let reacts = false;
-    let took = 0;
+    let ofFile: Recomputed = [];
     for (const regime of first.regimes) {
       const run = await inRegime(regime);
       tried.push(run);
-      const began = performance.now();
-      twin = await laidOpen.run(run.feeds, () => true);
-      took = performance.now() - began;
+      const running = laidOpen.run(run.feeds, () => true);
+      // Meanwhile, where the runtime has a thread of its own.
+      ofFile = recomputeAll(laidOpen, 'file', run.file);
+      twin = await running;
       reacts = !sameOutputs(names, weightless ? run.before : run.file, twin);
       if (reacts) break;
     }
-    const { regime, feeds, before, file } = tried.at(-1) as RegimeRun;
-    const enough = took * laidOpen.blocks.length <= APART_MS ? APART_MS : 0;
-    const deadline = performance.now() + Math.max(enough, (performance.now() - started) * APART_SHARE);
+    const { regime, feeds, before, file, took } = tried.at(-1) as RegimeRun;
+    const isCheap = took * laidOpen.blocks.length <= APART_MS;
     const others = first.regimes.filter((other) => other !== regime);
     const runs: BlockRuns[] = [];
-    for (const one of laidOpen.blocks) {
-      const due = performance.now() < deadline || isUnmoved(one, twin);
+    let ofTwin: Recomputed | undefined;
+    for (const [at, one] of laidOpen.blocks.entries()) {
+      const due = isCheap || isUnmoved(one, twin);
       const apart = reacts && !weightless && laidOpen.blocks.length > 1 && due;
-      const sensitive = apart
-        ? await reactsAlone(laidOpen, one, names, { feeds, file }, others, inRegime)
-        : reacts;
-      runs.push({ ...one, file, twin, sensitive });
+      const alone = apart ? reactsAlone(laidOpen, one, names, { feeds, file }, others, inRegime) : undefined;
+      ofTwin ??= recomputeAll(laidOpen, 'twin', twin);
+      const sensitive = (await alone) ?? reacts;
+      runs.push({ ...one, file, twin, sensitive, recomputed: { file: ofFile[at], twin: ofTwin[at] } });
     }
     const rounded = hasFloat16(pair.before) ? await runTapped(open, pair, laidOpen, feeds) : before;
     const profile = (await laidOpen.session.close()) ?? { nodes: [] };
@@ -95,6 +98,13 @@ export async function runRewritten(
   } finally {
     await laidOpen.session.close();
   }
+}
+
+/** The blocks of one run, recomputed in float64. */
+type Recomputed = readonly (OracleResult | undefined)[];
+
+function recomputeAll({ block, blocks }: LaidOpen, which: WhichWeights, values: RuntimeTensors): Recomputed {
+  return blocks.map((one) => recompute(block, one, which, values));
 }
 
 /** Whether random gates left a site's own features as they were: then nothing behind it can depend on them either. */
