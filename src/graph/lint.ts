@@ -1,14 +1,16 @@
 import type { ErrorCode } from '../errors.ts';
 import { SeInjectError } from '../errors.ts';
+import { allTensors } from '../onnx/all-tensors.ts';
 import { formatName } from '../onnx/format-name.ts';
 import type { FunctionProto, GraphProto, ModelFile, NodeProto } from '../onnx/model-file.ts';
+import { tensorSizeFault } from '../onnx/tensor-size.ts';
 import { bodiesOf } from './captures.ts';
 import { findOrder } from './order.ts';
 import { wireNodes } from './wires.ts';
 
 /** One thing that is wrong with a model's graph. */
 export interface LintFinding {
-  readonly code: Extract<ErrorCode, `graph/${string}`>;
+  readonly code: Extract<ErrorCode, `graph/${string}` | 'onnx/tensor-data-size'>;
   /** The fact, the offending name and what to do. */
   readonly message: string;
   /** The name that is at fault. */
@@ -22,7 +24,8 @@ interface Scope {
 }
 
 /**
- * Checks what every reader of ONNX relies on: each name defined once and before all else defined at all, no cycles.
+ * Checks what every reader of ONNX relies on: each name defined once and before all else defined at all, no cycles, and
+ * tensors with as much data as their shapes need.
  *
  * An unsorted graph is no finding: onnxruntime sorts it. The list is empty for a sound model.
  */
@@ -30,6 +33,10 @@ export function lintModel(model: ModelFile): readonly LintFinding[] {
   const findings: LintFinding[] = [];
   lintGraph(model.graph, undefined, findings);
   for (const entry of model.functions) lintFunction(entry, findings);
+  for (const tensor of allTensors(model)) {
+    const message = tensorSizeFault(tensor);
+    if (message !== undefined) findings.push({ code: 'onnx/tensor-data-size', name: tensor.name, message });
+  }
   return findings;
 }
 

@@ -1,11 +1,11 @@
 import type { OptionValue } from '../blocks/block.ts';
+import { countMacs } from '../graph/macs.ts';
 import { countParameters } from '../graph/parameters.ts';
 import type { GraphView } from '../graph/view.ts';
 import { dataTypeName } from '../onnx/data-type.ts';
 import { type NodeExplanation, type Placement, placementWarning, type SiteReport } from '../sites/index.ts';
 import { hasNoPlace, type InjectionPlan, type OpenModel, type PresentBlock, TOOL } from '../splice/index.ts';
 import type { VerifyReport } from '../verify/types.ts';
-import { countMacs } from './macs.ts';
 
 /** Version of the report object: 0 while it grows; fields are added, never renamed. */
 export const REPORT_SCHEMA_VERSION = 0;

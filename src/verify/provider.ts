@@ -148,7 +148,7 @@ async function checkRewritten({
   const isCpu = provider === cpu;
 
   await onProgress?.('running the rewritten model');
-  const rewritten = await attempt(() => runRewritten(open, pair, sessions.laying, original, first));
+  const rewritten = await attempt(() => runRewritten(open, pair, sessions.laying, original, first, isCpu));
   if (!rewritten.ok) {
     return { report: await inFloat64(pair, request, rewriteFailed(request, rewritten.error)), inputs };
   }

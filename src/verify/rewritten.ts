@@ -1,4 +1,7 @@
+import { inferTypes } from '../graph/infer.ts';
+import { countMacs } from '../graph/macs.ts';
 import { DataType } from '../onnx/data-type.ts';
+import type { ValueInfoProto } from '../onnx/model-file.ts';
 import type { OpenModel } from '../splice/index.ts';
 import { type BlockRuns, recompute, type WhichWeights } from './block-runs.ts';
 import type { InputRegime } from './inputs.ts';
@@ -29,16 +32,15 @@ interface RegimeRun {
   readonly feeds: RuntimeTensors;
   readonly before: RuntimeTensors;
   readonly file: RuntimeTensors;
-  /** Milliseconds that the run with the file's weights took. */
-  readonly took: number;
 }
 
 /**
- * Milliseconds that telling sites apart may take, one run each. Where that is not enough for all of them, they are told
- * by the run in which all gates are random; a site whose own features did not react to that has a run of its own
- * whatever it takes.
+ * Multiply-accumulates that telling sites apart may take on a CPU, one run each: a count and no time, so that no verdict
+ * depends on how fast the machine is. Where that is not enough for all of them, and on GPUs, which may be made of
+ * software, they are told by the run in which all gates are random; a site whose own features did not react to that has
+ * a run of its own whatever it takes.
  */
-const APART_MS = 100;
+const APART_MACS = 8e9;
 
 /**
  * Runs the rewritten model laid open: with the file's weights, with seeded ones, and with the seeded ones of one site
@@ -50,6 +52,7 @@ export async function runRewritten(
   laying: Prepared<LaidOpen> | undefined,
   original: Session,
   first: FirstRun,
+  isCpu: boolean,
 ): Promise<RewrittenRun> {
   if (laying === undefined) return runPlain(open, pair, first);
   const laidOpen = await laying.take();
@@ -60,9 +63,8 @@ export async function runRewritten(
     const isFirst = regime === first.regime;
     const feeds = isFirst ? first.feeds : first.makeFeeds(regime);
     const before = isFirst ? first.outputs : await original.run(feeds);
-    const began = performance.now();
     const file = await laidOpen.run(feeds, () => false);
-    return { regime, feeds, before, file, took: performance.now() - began };
+    return { regime, feeds, before, file };
   };
   try {
     const tried: RegimeRun[] = [];
@@ -79,8 +81,8 @@ export async function runRewritten(
       reacts = !sameOutputs(names, weightless ? run.before : run.file, twin);
       if (reacts) break;
     }
-    const { regime, feeds, before, file, took } = tried.at(-1) as RegimeRun;
-    const isCheap = took * laidOpen.blocks.length <= APART_MS;
+    const { regime, feeds, before, file } = tried.at(-1) as RegimeRun;
+    const isCheap = isCpu && macsOnFeeds(pair.before, feeds) * laidOpen.blocks.length <= APART_MACS;
     const others = first.regimes.filter((other) => other !== regime);
     const runs: BlockRuns[] = [];
     let ofTwin: Recomputed | undefined;
@@ -98,6 +100,17 @@ export async function runRewritten(
   } finally {
     await laidOpen.session.close();
   }
+}
+
+/** The multiply-accumulates of one run, without end where they cannot be told. */
+function macsOnFeeds({ view }: OpenModel, feeds: RuntimeTensors): number {
+  const inputs = new Map<string, ValueInfoProto>();
+  for (const [name, input] of view.inputs) {
+    const shape = feeds.get(name)?.dims ?? input.type.shape;
+    inputs.set(name, { ...input, type: { ...input.type, shape } });
+  }
+  const fed = { ...view, inputs };
+  return countMacs(fed, inferTypes(fed)) ?? Number.POSITIVE_INFINITY;
 }
 
 /** The blocks of one run, recomputed in float64. */

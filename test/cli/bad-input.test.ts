@@ -121,6 +121,20 @@ const CASES: readonly (readonly [what: string, make: Bad, code: string, message:
     'graph/dangling-input',
     /reads value "none", which nothing defines/,
   ],
+  [
+    'weights of another shape than they have numbers for',
+    () =>
+      folder.write(
+        'x.onnx',
+        modelBytes({
+          ...GRAPH,
+          nodes: [['Relu', 'x', 'y']],
+          weights: { w: { floats: [1, 2], dims: [64, 64] } },
+        }),
+      ),
+    'onnx/tensor-data-size',
+    /tensor "w" has 8 bytes of floatData for 4096 elements of FLOAT/,
+  ],
   ['missing external data', () => external('w.bin'), 'onnx/external-data-missing', /"w\.bin" are missing/],
   ['external data above', () => external('../w.bin'), 'onnx/external-data-path', /has "\.\." in it/],
   [

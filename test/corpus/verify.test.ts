@@ -17,7 +17,6 @@ const UNCHECKED: Readonly<Record<string, RegExp>> = {
   // Weights made by ConstantOfShape: one output value, whatever happens inside.
   'light-resnet50.onnx': /does not depend on this site/,
   'light-shufflenet.onnx': /does not depend on this site/,
-  'light-densenet121.onnx': /does not depend on this site/,
   'light-inception-v1.onnx': /does not depend on this site/,
   'light-inception-v2.onnx': /does not depend on this site/,
   'light-squeezenet.onnx': /does not depend on this site/,
@@ -26,6 +25,11 @@ const UNCHECKED: Readonly<Record<string, RegExp>> = {
   'tinyvit.onnx': /does not depend on this site/,
   'bad-missing-external-resnet18.onnx': /the original does not run/,
   'bad-requantshift-mobilenet.onnx': /the original does not run/,
+};
+
+/** Networks whose output follows a gate by its last bit or not at all: processors round their sums differently. */
+const ON_THE_EDGE: Readonly<Record<string, RegExp>> = {
+  'light-densenet121.onnx': /does not depend on this site/,
 };
 
 /** Networks of different families that are small enough for a GPU in software. */
@@ -96,7 +100,8 @@ describe('on the CPU', () => {
   it.each(MODELS)('$name computes what it did, bit for bit', async (model) => {
     const report = await injectAndVerify(model, 'neutral', 'cpu');
     if (report === undefined) return;
-    const allowed = UNCHECKED[basename(model.path)];
+    const name = basename(model.path);
+    const allowed = UNCHECKED[name] ?? (report.verdict === 'unchecked' ? ON_THE_EDGE[name] : undefined);
     if (allowed !== undefined) {
       expect([report.verdict, report.detail]).toEqual(['unchecked', expect.stringMatching(allowed)]);
     } else {

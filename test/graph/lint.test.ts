@@ -343,6 +343,23 @@ describe('lintModel finds', () => {
     ]);
   });
 
+  it('a tensor whose shape is not that of its data, wherever it stands', async () => {
+    const size = { floats: [1, 2, 3, 4], dims: [2, 200] };
+    const inBody = body(['Constant', '', 'c', { value: { tensor: size } }]);
+    const findings = await lint(
+      modelBytes({
+        weights: { w: size },
+        nodes: [['If', 'w', 'y', { then_branch: inBody, else_branch: inBody }]],
+        outputs: { y: [1] },
+      }),
+    );
+    expect(findings.map(({ code, name }) => [code, name])).toEqual([
+      ['onnx/tensor-data-size', 'w'],
+      ['onnx/tensor-data-size', ''],
+      ['onnx/tensor-data-size', ''],
+    ]);
+  });
+
   it('several things at once', async () => {
     const findings = await lint(graph(input, input, node('Relu', 'p', 'y'), node('Relu', 'q', 'z')));
     expect(findings.map(({ name }) => name)).toEqual(['x', 'p', 'q']);

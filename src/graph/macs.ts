@@ -1,8 +1,8 @@
-import { bodiesOf } from '../graph/captures.ts';
-import { constantOf } from '../graph/constants.ts';
-import type { ValueTypes } from '../graph/types.ts';
-import type { GraphView } from '../graph/view.ts';
 import type { Dim, GraphProto, NodeProto } from '../onnx/model-file.ts';
+import { bodiesOf } from './captures.ts';
+import { constantOf } from './constants.ts';
+import type { ValueTypes } from './types.ts';
+import type { GraphView } from './view.ts';
 
 /** How the multiply-accumulates of an operator follow from the shapes of its operands. */
 interface Rule {

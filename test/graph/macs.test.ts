@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { inferTypes } from '../../src/graph/infer.ts';
-import { countMacs } from '../../src/report/macs.ts';
+import { countMacs } from '../../src/graph/macs.ts';
 import { type ModelSpec, viewOf } from '../helpers/model.ts';
 
 async function macsOf(spec: ModelSpec): Promise<number | null> {
