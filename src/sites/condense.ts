@@ -40,26 +40,16 @@ export interface UsedValue {
  */
 export function condense(written: GraphView, types: ValueTypes): Condensed {
   const turnedBack = valuesTurnedBack(written);
-  const origins = new Map<ValueId, ValueId>();
-  const originOf = (value: ValueId): ValueId => {
-    const chain: ValueId[] = [];
-    let at = value;
-    for (let known = origins.get(at); known !== at; known = origins.get(at)) {
-      if (known !== undefined) at = known;
-      else {
-        chain.push(at);
-        // What is asked for again on its own way back is a cycle, and ends there.
-        origins.set(at, at);
-        const source = handedOn(written, types, turnedBack, at);
-        if (source === undefined) break;
-        at = source;
-      }
-    }
-    for (const passed of chain) origins.set(passed, at);
-    return at;
-  };
-  const handsOn = ({ opType, output: [output = ''] }: NodeProto): boolean =>
-    output !== '' && PASSING.has(opType) && originOf(output) !== output;
+  const sources = new Map<ValueId, ValueId>();
+  for (const proto of written.nodes) {
+    const source = PASSING.has(proto.opType) ? handedOn(written, types, turnedBack, proto) : undefined;
+    if (source !== undefined) sources.set(proto.output[0] ?? '', source);
+  }
+  if (sources.size === 0 && turnedBack.size === 0)
+    return { view: written, written, originOf: (value) => value };
+  const origins = resolveChains(sources);
+  const originOf = (value: ValueId): ValueId => origins.get(value) ?? value;
+  const handsOn = ({ output: [output = ''] }: NodeProto): boolean => sources.has(output);
   const read = new Set(
     written.nodes.filter((proto) => !handsOn(proto)).flatMap(({ input }) => input.map(originOf)),
   );
@@ -67,11 +57,30 @@ export function condense(written: GraphView, types: ValueTypes): Condensed {
     turnedBack.has(output) && !read.has(output);
   const nodes = written.nodes.map((proto) => {
     if (handsOn(proto) || isIdle(proto)) return { ...proto, input: [], output: [] };
-    const moved = proto.input.some((value) => originOf(value) !== value);
-    return moved ? { ...proto, input: proto.input.map(originOf) } : proto;
+    return proto.input.some((value) => origins.has(value))
+      ? { ...proto, input: proto.input.map(originOf) }
+      : proto;
   });
   const graph = { ...written.graph, node: nodes };
   return { view: viewGraph({ ...written.model, graph }), written, originOf };
+}
+
+/** Where each chain of values that are handed on begins; a cycle has no beginning and stays as it is. */
+function resolveChains(sources: ReadonlyMap<ValueId, ValueId>): ReadonlyMap<ValueId, ValueId> {
+  const origins = new Map<ValueId, ValueId>();
+  for (const value of sources.keys()) {
+    const chain = new Set<ValueId>();
+    let at: ValueId | undefined = value;
+    let origin = value;
+    for (; at !== undefined && !chain.has(at); at = sources.get(at)) {
+      const known = origins.get(at);
+      origin = known ?? at;
+      if (known !== undefined) break;
+      chain.add(at);
+    }
+    for (const passed of chain) origins.set(passed, origin);
+  }
+  return origins;
 }
 
 /**
@@ -133,18 +142,16 @@ const PASSING: ReadonlySet<string> = new Set([
   ...FAKE_QUANTIZERS,
 ]);
 
-/** The value that a value is handed on from, where a node does only that. */
+/** The value that a node hands on, where it does only that. */
 function handedOn(
   view: GraphView,
   types: ValueTypes,
   turnedBack: ReadonlySet<ValueId>,
-  value: ValueId,
+  proto: NodeProto,
 ): ValueId | undefined {
-  const producer = view.producers.get(value);
-  const proto = producer === undefined ? undefined : view.nodes[producer.node];
-  const [source = ''] = proto?.input ?? [];
-  if (proto === undefined || producer?.output !== 0 || source === '' || !PASSING.has(proto.opType))
-    return undefined;
+  const [source = ''] = proto.input;
+  const [value = ''] = proto.output;
+  if (source === '' || value === '') return undefined;
   if (usesOf(view, value).some(({ kind }) => kind !== 'input') || isConstant(view, source)) return undefined;
   const isFloat = (at: ValueId): boolean => isFloating(types.get(at)?.dataType ?? 0);
   switch (proto.opType) {

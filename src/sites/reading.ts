@@ -203,6 +203,9 @@ export function constantInput(reading: Reading, node: NodeId, input: number): Co
   return value === undefined || value === '' ? undefined : constantOf(reading.view, value);
 }
 
+/** No network does more than this between two things of weight; without an end, walks from many joins add up. */
+const RUN_LIMIT = 64;
+
 /** The first step behind a value that is none of some roles, going back to where `stop` says at most. */
 export function firstBehind(
   reading: Reading,
@@ -211,7 +214,7 @@ export function firstBehind(
   stop: (value: ValueId) => boolean = () => false,
 ): Step | undefined {
   let at = value;
-  while (!stop(at)) {
+  for (let passed = 0; passed < RUN_LIMIT && !stop(at); passed += 1) {
     const step = stepBehind(reading, at);
     if (step === undefined || !roles.has(step.role) || step.inputs.length !== 1) return step;
     at = step.inputs[0] ?? '';

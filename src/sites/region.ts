@@ -48,7 +48,7 @@ export function branchOf(reading: Reading, operand: ValueId, fork: NodeId): Bran
       for (const input of step.inputs) sources.add(input);
       continue;
     }
-    waiting.push(...step.inputs.filter((input) => !isReadAside(reading, step, input)));
+    for (const input of step.inputs) if (!isReadAside(reading, step, input)) waiting.push(input);
   }
   return { operand, steps, sources };
 }

@@ -20,8 +20,11 @@ const w = wireWriter();
 /** What became of a file. */
 type Fate = 'refused by the scan' | 'refused by the lint' | 'refused later' | 'nothing to do' | 'rewritten';
 
-/** No damaged file of a few kilobytes may take longer, of the processor's time: others may be using it too. */
-const LIMIT_MS = 200;
+/** No damaged file of a few kilobytes may become larger: a size that is wrong must not be believed. */
+const LIMIT_BYTES = 2 ** 20;
+
+/** Nor may it take longer, of the processor's time; one that is sound takes a hundredth of this. */
+const LIMIT_MS = 2000;
 
 /** For all runs of a property, on a machine that does other things too. */
 const PATIENCE_MS = 300_000;
@@ -91,6 +94,7 @@ async function injected(
   }
   expect(findings).toEqual([]);
   const output = await patchedBytes(edited.patch);
+  expect(output.length).toBeLessThan(LIMIT_BYTES);
   if (edited.plan.sites.length === 0) {
     expect(Buffer.compare(output, bytes)).toBe(0);
     return 'nothing to do';

@@ -1,0 +1,19 @@
+import type { GraphView, ValueId } from '../../src/graph/view.ts';
+
+/**
+ * How often a search asks a graph where a value comes from or who reads it: every walk does, with every step. Unlike
+ * milliseconds it is the same on every machine.
+ */
+export function countLookups(view: GraphView, search: (watched: GraphView) => void): number {
+  let lookups = 0;
+  const watch = <T>(map: ReadonlyMap<ValueId, T>): ReadonlyMap<ValueId, T> =>
+    new Proxy(map, {
+      get(target, key) {
+        if (key === 'get') lookups += 1;
+        const found: unknown = Reflect.get(target, key);
+        return typeof found === 'function' ? found.bind(target) : found;
+      },
+    });
+  search({ ...view, producers: watch(view.producers), uses: watch(view.uses) });
+  return lookups;
+}
