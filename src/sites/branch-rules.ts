@@ -189,8 +189,7 @@ function refuseWholeNetwork({ reading, source, residual, skips }: Join): Refusal
   const channels = channelsOf(reading, source);
   if (channels === undefined || channels > IMAGE_CHANNELS) return undefined;
   const inside = [...residual.steps].filter(({ convolution }) => convolution !== undefined).length;
-  const all = reading.convolutions.filter((convolution) => convolution !== undefined).length;
-  if (WHOLE_SHARE * inside < all) return undefined;
+  if (WHOLE_SHARE * inside < reading.convolutionCount) return undefined;
   return { reason: 'long-skip', detail: "adds the network's own input: a skip over the whole network" };
 }
 

@@ -34,6 +34,7 @@ export interface Reading extends Condensed {
   /** Whether a value depends on the contents of a graph input. */
   readonly isData: (value: ValueId) => boolean;
   readonly convolutions: readonly (Convolution | undefined)[];
+  readonly convolutionCount: number;
   /** Data inputs by node. */
   readonly dataInputs: readonly (readonly ValueId[])[];
   /** Steps that walks may still visit, all together: keeps the time linear whatever the graph. */
@@ -84,6 +85,7 @@ export function beginReading(written: GraphView, types: ValueTypes): Reading {
     strides: stridesOf(view, types),
     isData,
     convolutions,
+    convolutionCount: convolutions.filter((convolution) => convolution !== undefined).length,
     dataInputs: reads.map((values) => readDataInputs(values, data, names)),
     budget: { steps: STEPS_PER_NODE * (view.nodes.length + SPARE_NODES) },
     attention: { last: undefined },
