@@ -1,3 +1,5 @@
+import { realpath } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { isSeInjectError } from '../errors.ts';
 import { openModel } from '../splice/index.ts';
 import {
@@ -104,16 +106,19 @@ async function compareFiles(
   blockModules: readonly string[],
 ): Promise<EditCheck> {
   const blocks = await Promise.all(blockModules.map(loadBlock));
-  const [beforeFile, afterFile, folder] = [
+  const [beforeFile, afterFile, folder, beforeFolder] = [
     await openFile(before),
     await openFile(after),
     await openFolder(after),
+    await openFolder(before),
   ];
   try {
     const models = [await openModel(beforeFile), await openModel(afterFile)] as const;
-    return await checkEdit(...models, blocks, folder);
+    // In one folder both have the same data files.
+    const isOne = (await realpath(dirname(before))) === (await realpath(dirname(after)));
+    return await checkEdit(...models, blocks, folder, isOne ? undefined : beforeFolder);
   } finally {
-    await Promise.all([beforeFile.close(), afterFile.close(), folder.close()]);
+    await Promise.all([beforeFile, afterFile, folder, beforeFolder].map((one) => one.close()));
   }
 }
 

@@ -61,7 +61,11 @@ export async function run(job: VerifyJob, { progress }: JobContext): Promise<Ver
       files: isCpu ? { before: await homeOf(before), after: await homeOf(after) } : undefined,
       folder,
     };
-    const injection = recordedInjection(pair.after, await Promise.all(blockModules.map(loadBlock)));
+    const injection = recordedInjection(
+      pair.before,
+      pair.after,
+      await Promise.all(blockModules.map(loadBlock)),
+    );
     const runtime = await opening;
     const request = { ...rest, ...injection, onProgress: progress };
     const result = await checkProvider(runtime, pair, request);

@@ -30,7 +30,7 @@ export {
   type RecordedUse,
   readRecords,
 } from './record.ts';
-export { type FoundBlock, findRecordedBlock } from './recorded-block.ts';
+export { type FoundBlock, findRecordedBlock, recordedNodes } from './recorded-block.ts';
 export { type Rewritten, rewrite } from './rewrite.ts';
 export { type StripOptions, type Stripped, strip } from './strip.ts';
 export { type StrippedAll, stripAll } from './strip-all.ts';

@@ -1,15 +1,16 @@
 import { BLOCK_INPUT, type BlockDefinition, type WeightSpec } from '../blocks/block.ts';
+import { isSeInjectError } from '../errors.ts';
 import { bodiesOf } from '../graph/captures.ts';
 import { constantOf } from '../graph/constants.ts';
 import { type GraphView, type NodeId, producerOf, usesOf } from '../graph/view.ts';
 import { DataType, type DataTypeNumber, dataTypeName } from '../onnx/data-type.ts';
-import type { AttributeValue } from '../onnx/encode.ts';
+import type { AttributeValue, NewNode } from '../onnx/encode.ts';
 import { formatName } from '../onnx/format-name.ts';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../onnx/half.ts';
 import type { AttributeProto, FieldSpan, NodeProto } from '../onnx/model-file.ts';
 import { blockName } from './instantiate.ts';
 import type { RecordedSite } from './record.ts';
-import { nodesAtSite, type SiteNode } from './site-nodes.ts';
+import { nodesAtSite, type SiteNode, type SiteNodes } from './site-nodes.ts';
 
 /** A recorded block as it was found in a model. */
 export interface FoundBlock {
@@ -35,12 +36,14 @@ export function findRecordedBlock(
   recorded: RecordedSite,
   block: BlockDefinition,
 ): FoundBlock {
+  const built = buildRecorded(recorded, block);
+  if ('fault' in built)
+    return { nodes: [], fields: [], features: '', gated: '', scaled: '', findings: [built.fault] };
+  const { at, weights } = built;
   const findings: string[] = [];
   const nodes: NodeId[] = [];
   const fields: FieldSpan[] = [];
-  const named = (local: string): string =>
-    local === BLOCK_INPUT ? recorded.tapped : (recorded.names[local] ?? at.outer.get(local) ?? '');
-  const at = nodesAtSite(block, recorded);
+  const named = nameOf(recorded, at);
   const specs = at.nodes;
   for (const spec of specs) {
     const value = named(spec.name);
@@ -58,7 +61,7 @@ export function findRecordedBlock(
   }
   findings.push(...foreignNames(recorded, block, specs.at(-1)?.name));
   const ownNodes = new Set(nodes);
-  for (const weight of block.weights(recorded.site, recorded.options)) {
+  for (const weight of weights) {
     findings.push(...checkWeight(view, named(weight.name), weight, recorded, ownNodes, fields));
   }
   const scaled = named(specs.at(-1)?.name ?? '');
@@ -72,17 +75,64 @@ export function findRecordedBlock(
 }
 
 /**
+ * The nodes of a recorded block as an injection writes them, in the order of {@link FoundBlock.nodes}.
+ *
+ * Where the last one took the name of a graph output over, its own name is not in the record: there it is the one in the
+ * file, as far as that is one that this tool gives.
+ */
+export function recordedNodes(
+  view: GraphView,
+  recorded: RecordedSite,
+  block: BlockDefinition,
+): readonly NewNode[] {
+  const at = nodesAtSite(block, recorded);
+  const named = nameOf(recorded, at);
+  return at.nodes.map(({ name, opType, domain, inputs, attributes = {} }) => {
+    const value = named(name);
+    const given = value === recorded.value ? (producerOf(view, value)?.name ?? '') : value;
+    return {
+      name: isGivenName(given, recorded, block, name) ? given : value,
+      opType,
+      ...(domain === undefined ? {} : { domain }),
+      input: inputs.map(named),
+      output: [value],
+      attributes,
+    };
+  });
+}
+
+/** What a block is for a record, or why it can be none: nobody has checked what the record says. */
+function buildRecorded(
+  recorded: RecordedSite,
+  block: BlockDefinition,
+): { readonly at: SiteNodes; readonly weights: readonly WeightSpec[] } | { readonly fault: string } {
+  try {
+    return { at: nodesAtSite(block, recorded), weights: block.weights(recorded.site, recorded.options) };
+  } catch (error) {
+    if (!isSeInjectError(error)) throw error;
+    return { fault: `there is no "${block.name}" block of what the record says: ${error.message}` };
+  }
+}
+
+/** Names in the model by the names within a recorded block. */
+function nameOf({ tapped, names }: RecordedSite, { outer }: SiteNodes): (local: string) => string {
+  return (local) => (local === BLOCK_INPUT ? tapped : (names[local] ?? outer.get(local) ?? ''));
+}
+
+/**
  * Names that this tool would not have given: a record that points at the model's own nodes, which may look like a block
  * of ours to the last attribute, takes nothing out. Only the scaled value may have the name of the value that was tapped.
  */
 function foreignNames(recorded: RecordedSite, block: BlockDefinition, scaled: string | undefined): string[] {
   return Object.entries(recorded.names)
     .filter(([local, name]) => !(local === scaled && name === recorded.value))
-    .filter(([local, name]) => {
-      const base = blockName(recorded.value, block.name, local);
-      return !(name.startsWith(base) && /^(_[1-9]\d*)?$/.test(name.slice(base.length)));
-    })
+    .filter(([local, name]) => !isGivenName(name, recorded, block, local))
     .map(([, name]) => `"${formatName(name)}" is no name that was given by an injection`);
+}
+
+function isGivenName(name: string, { value }: RecordedSite, block: BlockDefinition, local: string): boolean {
+  const base = blockName(value, block.name, local);
+  return name.startsWith(base) && /^(_[1-9]\d*)?$/.test(name.slice(base.length));
 }
 
 function checkWeight(

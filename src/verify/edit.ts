@@ -18,13 +18,20 @@ import {
   readRecords,
   type Stripped,
   strip,
+  stripAll,
   weightsDigest,
 } from '../splice/index.ts';
-import type { ByteSource } from '../wire/byte-source.ts';
 import { equalBytes } from '../wire/bytes.ts';
-import { patchedSource } from '../wire/patch.ts';
+import { optionFault, redirectedFault, siteFault, strangeNode } from './declared.ts';
+import { dataDifference, fileDifference } from './difference.ts';
 import type { EditReport, Finding } from './types.ts';
 import { weightTensor } from './weights.ts';
+
+/** The injection that is looked into. */
+export interface RecordedInjection extends Pick<EditCheck, 'record' | 'block'> {
+  /** Whether it is all that lies between the two models: others may change what the model computes. */
+  readonly isAll: boolean;
+}
 
 /** What question 2 found, with what the later questions build on. */
 export interface EditCheck extends EditReport {
@@ -35,46 +42,51 @@ export interface EditCheck extends EditReport {
   readonly untrained: boolean;
 }
 
-/** Bytes that are compared at a time: two such parts stay in the cache, and what else is to be done gets its turn. */
-const CHUNK = 256 * 1024;
-
 /**
  * Question 2: is the edit the plan?
  *
  * Stripped, the file must be the original byte for byte; every tap must be a site of the original with the very uses of
- * it redirected; every weight must be what seed and recipe give (else: trained since). The weights of a model with
- * external data are looked up in `folder`.
+ * it redirected; every block must be written as the record says; every weight must be what seed and recipe give (else:
+ * trained since). The external data of the rewritten model lies in `folder`; that of the original must be the same, where
+ * it lies in another one (`beforeFolder`).
  */
 export async function checkEdit(
   before: OpenModel,
   after: OpenModel,
   blocks: readonly BlockDefinition[] = [],
   folder?: DataFolder,
+  beforeFolder?: DataFolder,
 ): Promise<EditCheck> {
   const findings: Finding[] = [];
-  const record = lastRecord(after, findings);
+  const record = lastRecord(before, after, findings);
   if (record === undefined) return { ok: false, findings, record, block: undefined, untrained: false };
   const block = blockOf(record, blocks);
   const stripped = await tryStrip(after, blocks, findings);
-  if (stripped !== undefined) {
-    findings.push(...stripped.findings.map((message) => fail('not-the-record', message)));
-    const different = await firstDifference(before.file.source, patchedSource(stripped.patch));
-    if (different !== undefined) {
-      findings.push(
-        fail(
-          'not-the-original',
-          `without its blocks the file differs from the original at byte ${different}`,
-        ),
-      );
-    }
+  if (stripped !== undefined) findings.push(...(await compareStripped(before, stripped, blocks)));
+  findings.push(...(await compareData(before, beforeFolder, folder)));
+  if (record.blockVersion !== block.version) {
+    findings.push({
+      level: 'unchecked',
+      code: 'other-block-version',
+      message: `the record is of version ${record.blockVersion} of block "${formatName(block.name)}", and this is version ${block.version}: what it declares may mean something else`,
+    });
   }
-  const sites = findSites(before.view, before.types, { kinds: 'all' }).sites.flatMap((site) => {
-    const placed = placeSite(before.view, before.types, site, record.placement ?? 'standard');
+  // The last injection was made on what earlier ones had left.
+  const isLater = stripped?.findings.length === 0 && countRecords(stripped.model) > countRecords(before);
+  const { view, types } = isLater ? stripped.model : before;
+  const sites = findSites(view, types, { kinds: 'all' }).sites.flatMap((site) => {
+    const placed = placeSite(view, types, site, record.placement ?? 'standard');
     return 'reason' in placed ? [] : [placed];
   });
+  const inserted = new Set(
+    record.sites.flatMap((recorded) => findRecordedBlock(after.view, recorded, block).nodes),
+  );
   let untrained = true;
   for (const recorded of record.sites) {
-    findings.push(...checkTap(before.view, after.view, sites, recorded, block));
+    const wrong = await checkTap({ view, after, sites, record, recorded, block, inserted });
+    findings.push(...wrong.map(({ code, message }) => fail(code, `${recorded.id}: ${message}`, recorded.id)));
+    // Weights of a block that is not the recorded one say nothing.
+    if (wrong.some(({ code }) => code !== 'not-the-use')) continue;
     const changed = await changedWeights(after, record, recorded, block, folder);
     if (changed.length > 0) {
       untrained = false;
@@ -89,27 +101,94 @@ export async function checkEdit(
   return { ok: findings.every(({ level }) => level !== 'fail'), findings, record, block, untrained };
 }
 
+/** Whether the file without the last injection is the original. */
+async function compareStripped(
+  before: OpenModel,
+  stripped: Stripped,
+  blocks: readonly BlockDefinition[],
+): Promise<Finding[]> {
+  // With blocks that had to stay, it cannot be.
+  if (stripped.findings.length > 0)
+    return stripped.findings.map((message) => fail('not-the-record', message));
+  const difference = await fileDifference(before.file, stripped.model.file);
+  if (difference === undefined) {
+    if (stripped.exact) return [];
+    return [fail('not-the-record', 'the record has another digest than the file had before the injection')];
+  }
+  if (await isWithoutAll(before, stripped, blocks)) {
+    const message =
+      'the second model holds earlier injections that the first one lacks: only the last one was checked, compare the others each with the model before it';
+    return [{ level: 'unchecked', code: 'earlier-injections', message }];
+  }
+  return [fail('not-the-original', `without its blocks the file differs from the original ${difference}`)];
+}
+
+/** Whether a model that earlier injections have left is the original without these. */
+async function isWithoutAll(
+  before: OpenModel,
+  { model }: Stripped,
+  blocks: readonly BlockDefinition[],
+): Promise<boolean> {
+  if (countRecords(model) === 0) return false;
+  try {
+    const all = await stripAll(model, { blocks });
+    return all.findings.length === 0 && (await fileDifference(before.file, all.model.file)) === undefined;
+  } catch (error) {
+    if (!isSeInjectError(error)) throw error;
+    return false;
+  }
+}
+
+/** Whether the data files are the same in two folders; what cannot be read there is said, and left to the runtime. */
+async function compareData(
+  { file }: OpenModel,
+  before: DataFolder | undefined,
+  after: DataFolder | undefined,
+): Promise<Finding[]> {
+  if (before === undefined || after === undefined) return [];
+  try {
+    const difference = await dataDifference(file, before, after);
+    return difference === undefined ? [] : [fail('not-the-data', difference)];
+  } catch (error) {
+    if (!isSeInjectError(error)) throw error;
+    const message = `the data files were not compared: ${error.message}`;
+    return [{ level: 'unchecked', code: 'data-not-compared', message }];
+  }
+}
+
 /** The last injection that a model records, and its block; nothing where there is none that can be read. */
 export function recordedInjection(
+  before: OpenModel,
   after: OpenModel,
   blocks: readonly BlockDefinition[] = [],
-): Pick<EditCheck, 'record' | 'block'> {
-  const record = lastRecord(after, []);
-  return { record, block: record === undefined ? undefined : blockOf(record, blocks) };
+): RecordedInjection {
+  const record = lastRecord(before, after, []);
+  const isAll = countRecords(after) - countRecords(before) <= 1;
+  return { record, block: record === undefined ? undefined : blockOf(record, blocks), isAll };
+}
+
+/** How many injections a model records. */
+function countRecords({ file }: OpenModel): number {
+  try {
+    return readRecords(file).records.length;
+  } catch (error) {
+    if (!isSeInjectError(error)) throw error;
+    return 0;
+  }
 }
 
 function blockOf(record: InjectionRecord, blocks: readonly BlockDefinition[]): BlockDefinition {
   return blocks.find(({ name }) => name === record.block) ?? blockNamed(record.block);
 }
 
-function lastRecord(after: OpenModel, findings: Finding[]): InjectionRecord | undefined {
+function lastRecord(before: OpenModel, after: OpenModel, findings: Finding[]): InjectionRecord | undefined {
   try {
     const record = readRecords(after.file).records.at(-1);
     if (record === undefined) {
       findings.push({
         level: 'unchecked',
         code: 'no-record',
-        message: 'the second model holds no record of an injection: only its outputs can be compared',
+        message: `the second model holds no record of an injection${countRecords(before) > 0 ? ', and the first one does (are they the wrong way round?)' : ''}: only its outputs can be compared`,
       });
     }
     return record;
@@ -134,54 +213,60 @@ async function tryStrip(
   }
 }
 
-/** The tap must be a site, and whoever reads the scaled value must be who was to read it. */
-function checkTap(
-  before: GraphView,
-  after: GraphView,
-  sites: readonly Site[],
-  recorded: RecordedSite,
-  block: BlockDefinition,
-): Finding[] {
-  const tapped = `${recorded.id}: value "${formatName(recorded.value)}"`;
+/** A recorded site among what it is looked at with. */
+interface TapCheck {
+  /** The graph that the sites were found in. */
+  readonly view: GraphView;
+  readonly after: OpenModel;
+  readonly sites: readonly Site[];
+  readonly record: InjectionRecord;
+  readonly recorded: RecordedSite;
+  readonly block: BlockDefinition;
+  /** The nodes of all blocks. */
+  readonly inserted: ReadonlySet<number>;
+}
+
+/**
+ * The tap must be a site, what the record says of it must be so, and whoever reads the scaled value must be who was to
+ * read it.
+ */
+async function checkTap(check: TapCheck): Promise<Pick<Finding, 'code' | 'message'>[]> {
+  const { view, after, sites, record, recorded, block, inserted } = check;
+  const tapped = `value "${formatName(recorded.value)}"`;
+  const wrong = (code: string, message: string): Pick<Finding, 'code' | 'message'>[] => [{ code, message }];
   const candidates = sites.filter(
     ({ value, kind }) => value === recorded.value && kind === recorded.site.kind,
   );
   if (candidates.length === 0) {
-    return [
-      fail(
-        'not-a-site',
-        `${tapped} is no ${recorded.site.kind} site of the original: no block belongs there`,
-        recorded.id,
-      ),
-    ];
+    return wrong(
+      'not-a-site',
+      `${tapped} is no ${formatName(recorded.site.kind)} site of the original: no block belongs there`,
+    );
   }
-  const { scaled, findings } = findRecordedBlock(after, recorded, block);
-  if (findings.length > 0)
-    return findings.map((message) => fail('not-the-record', `${recorded.id}: ${message}`, recorded.id));
-  const readers = usesOf(after, scaled)
-    .map((use) => describeUse(after, use))
-    .sort();
+  const lie = siteFault(candidates, recorded, view.opset) ?? optionFault(block, record, recorded);
+  if (lie !== undefined) return wrong('not-the-record', `${tapped}: ${lie}`);
+  const found = findRecordedBlock(after.view, recorded, block);
+  if (found.findings.length > 0)
+    return found.findings.map((message) => ({ code: 'not-the-record', message }));
   if (!candidates.some((site) => sameQuantization(site.quantization, recorded.quantization))) {
-    return [
-      fail(
-        'not-the-quantizer',
-        `${tapped}: the scaled features are not quantized as the tapped ones are`,
-        recorded.id,
-      ),
-    ];
+    return wrong(
+      'not-the-quantizer',
+      `${tapped}: the scaled features are not quantized as the tapped ones are`,
+    );
   }
+  const readers = usesOf(after.view, found.scaled)
+    .map((use) => describeUse(after.view, use))
+    .sort();
   const fits = candidates.some(({ uses }) => {
-    const wanted = uses.map((use) => describeUse(before, use)).sort();
+    const wanted = uses.map((use) => describeUse(view, use)).sort();
     return wanted.length === readers.length && wanted.every((use, index) => use === readers[index]);
   });
-  if (fits) return [];
-  return [
-    fail(
-      'not-the-use',
-      `${tapped}: the scaled value is read by ${readers.join(', ') || 'nobody'}`,
-      recorded.id,
-    ),
-  ];
+  if (!fits)
+    return wrong('not-the-use', `${tapped}: the scaled value is read by ${readers.join(', ') || 'nobody'}`);
+  const strange =
+    redirectedFault(after.view, recorded, found, record, inserted) ??
+    (await strangeNode(after, recorded, block, found));
+  return strange === undefined ? [] : wrong('not-the-record', strange);
 }
 
 function sameQuantization(a: RecordedSite['quantization'], b: RecordedSite['quantization']): boolean {
@@ -249,29 +334,6 @@ async function changedSinceLoaded(
   return digest === recorded.weights
     ? []
     : specs.filter(({ role }) => role !== 'constant').map(({ name }) => name);
-}
-
-/** Offset of the first byte in which two sources differ, or nothing. */
-async function firstDifference(a: ByteSource, b: ByteSource): Promise<number | undefined> {
-  const size = Math.min(a.size, b.size);
-  const [readA, readB] = [partReader(a), partReader(b)];
-  for (let at = 0; at < size; at += CHUNK) {
-    const length = Math.min(CHUNK, size - at);
-    const [left, right] = await Promise.all([readA(at, length), readB(at, length)]);
-    if (!equalBytes(left, right)) return at + left.findIndex((byte, index) => byte !== right[index]);
-  }
-  return a.size === b.size ? undefined : size;
-}
-
-/** Reads parts of a file one after the other, into the same memory where it is not in memory already. */
-function partReader(source: ByteSource): (offset: number, length: number) => Promise<Uint8Array> {
-  if (source.fill === undefined) return (offset, length) => source.read(offset, length);
-  const memory = new Uint8Array(CHUNK);
-  return async (offset, length) => {
-    const part = memory.subarray(0, length);
-    await source.fill?.(part, offset);
-    return part;
-  };
 }
 
 function fail(code: string, message: string, site?: string): Finding {

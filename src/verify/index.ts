@@ -1,7 +1,12 @@
 /** The door of the verification. */
 
 export { bisectProvider, smallestFailing } from './bisect.ts';
-export { checkEdit, type EditCheck, recordedInjection } from './edit.ts';
+export {
+  checkEdit,
+  type EditCheck,
+  type RecordedInjection,
+  recordedInjection,
+} from './edit.ts';
 export type { HomeFile } from './lean.ts';
 export { compareTensors } from './metrics.ts';
 export type { ComparedTensors, TensorComparison } from './metrics-types.ts';

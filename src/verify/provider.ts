@@ -148,11 +148,14 @@ async function checkRewritten({
   const isCpu = provider === cpu;
 
   await onProgress?.('running the rewritten model');
-  const rewritten = await attempt(() => runRewritten(open, pair, sessions.laying, original, first, isCpu));
+  const rewritten = await attempt(() =>
+    runRewritten(open, pair, sessions.laying, original, first, { isCpu, isAll: request.isAll !== false }),
+  );
   if (!rewritten.ok) {
     return { report: await inFloat64(pair, request, rewriteFailed(request, rewritten.error)), inputs };
   }
-  const run = rewritten.value;
+  // Where there were other injections, nobody knows what the model should compute.
+  const run = { ...rewritten.value, neutral: rewritten.value.neutral && request.isAll !== false };
 
   await onProgress?.('running both with graph optimizations');
   const traits = { flushesSubnormals: !isCpu };

@@ -17,6 +17,8 @@ export interface ModelPair {
   readonly files?: { readonly before: HomeFile; readonly after: HomeFile } | undefined;
   /** The same, for reading weights. */
   readonly folder?: DataFolder | undefined;
+  /** Where the external data of the original lies, where that is another place: what is there is compared. */
+  readonly beforeFolder?: DataFolder | undefined;
 }
 
 /** What to run, and on what. */
@@ -26,6 +28,8 @@ export interface ProviderRequest extends FeedRequest {
   /** The injection, where the edit check found one that it could read. */
   readonly record: InjectionRecord | undefined;
   readonly block: BlockDefinition | undefined;
+  /** Whether that injection is all that lies between the two models; it is unless this is false. */
+  readonly isAll?: boolean | undefined;
   /** Called with a few words on what comes next, and waited for: a runtime blocks the thread that it runs on. */
   readonly onProgress?: ((step: string) => void | Promise<void>) | undefined;
 }

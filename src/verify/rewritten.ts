@@ -52,7 +52,7 @@ export async function runRewritten(
   laying: Prepared<LaidOpen> | undefined,
   original: Session,
   first: FirstRun,
-  isCpu: boolean,
+  { isCpu, isAll }: { readonly isCpu: boolean; readonly isAll: boolean },
 ): Promise<RewrittenRun> {
   if (laying === undefined) return runPlain(open, pair, first);
   const laidOpen = await laying.take();
@@ -94,7 +94,8 @@ export async function runRewritten(
       const sensitive = (await alone) ?? reacts;
       runs.push({ ...one, file, twin, sensitive, recomputed: { file: ofFile[at], twin: ofTwin[at] } });
     }
-    const rounded = hasFloat16(pair.before) ? await runTapped(open, pair, laidOpen, feeds) : before;
+    // What an earlier injection has made, the original does not have to be tapped at.
+    const rounded = isAll && hasFloat16(pair.before) ? await runTapped(open, pair, laidOpen, feeds) : before;
     const profile = (await laidOpen.session.close()) ?? { nodes: [] };
     return { feeds, regime, before: rounded, after: file, runs, neutral: laidOpen.neutral, profile };
   } finally {

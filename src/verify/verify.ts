@@ -1,5 +1,5 @@
 import type { BlockDefinition } from '../blocks/block.ts';
-import { checkEdit, type EditCheck, recordedInjection } from './edit.ts';
+import { checkEdit, type EditCheck, type RecordedInjection, recordedInjection } from './edit.ts';
 import type { GivenArray } from './inputs.ts';
 import { judge } from './judge.ts';
 import { checkProvider, type ProviderResult } from './provider.ts';
@@ -41,12 +41,12 @@ export async function verify(
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
   await options.onProgress?.('comparing the files');
-  const injection = recordedInjection(pair.after, options.blocks);
+  const injection = recordedInjection(pair.before, pair.after, options.blocks);
   const asked = options.providers ?? [{ name: runtime.providers[0] ?? 'cpu', adapter: null }];
   // The providers first: where models load on a thread of their own, the files are compared meanwhile.
   const [results, edit] = await Promise.allSettled([
     checkProviders(runtime, pair, asked, (name, adapter) => toRequest(injection, options, name, adapter)),
-    checkEdit(pair.before, pair.after, options.blocks, pair.folder),
+    checkEdit(pair.before, pair.after, options.blocks, pair.folder, pair.beforeFolder),
   ]);
   if (edit.status === 'rejected') throw edit.reason;
   if (results.status === 'rejected') throw results.reason;
@@ -71,13 +71,13 @@ async function checkProviders(
 
 /** What to ask one provider of an injection. */
 export function toRequest(
-  { record, block }: Pick<EditCheck, 'record' | 'block'>,
+  { record, block, isAll }: RecordedInjection,
   options: VerifyOptions,
   provider: string,
   adapter?: RuntimeAdapter | null,
 ): ProviderRequest {
   const { seed = 0, shapes, arrays, onProgress } = options;
-  return { provider, adapter, seed, shapes, arrays, record, block, onProgress };
+  return { provider, adapter, seed, shapes, arrays, record, block, isAll, onProgress };
 }
 
 /** The report of an edit check and of the providers' answers; those that were `asked` for by name must have one. */

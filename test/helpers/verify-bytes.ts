@@ -1,12 +1,13 @@
 import proto from 'onnx-proto';
 import protobuf from 'protobufjs/minimal.js';
 import { openOnnxRuntime } from '../../src/node/onnxruntime.ts';
-import { type InjectOptions, openModel, rewrite } from '../../src/splice/index.ts';
+import { encodeMetadata } from '../../src/onnx/encode.ts';
+import { type InjectOptions, openModel, RECORD_KEY, readRecords, rewrite } from '../../src/splice/index.ts';
 import { type VerifyOptions, type VerifyReport, verify } from '../../src/verify/index.ts';
 import type { Runtime } from '../../src/verify/runtime.ts';
 import { memorySource } from '../../src/wire/byte-source.ts';
 import { concatBytes } from '../../src/wire/bytes.ts';
-import { patchedBytes } from '../../src/wire/patch.ts';
+import { patchBytes, patchedBytes } from '../../src/wire/patch.ts';
 import { fieldsOf, parseModel } from './protobuf-tree.ts';
 
 /** The message class, for planting faults: a test may write back what the product must not. */
@@ -53,4 +54,30 @@ export function plant(bytes: Uint8Array, change: (graph: Graph) => void): Uint8A
     writer.finish(),
     bytes.subarray(field.start + field.raw.length),
   ]);
+}
+
+/** The records of a model as JSON that a test may write anything into. */
+export type LooseRecord = Record<string, unknown> & {
+  sites: (Record<string, unknown> & {
+    site: Record<string, unknown>;
+    options: Record<string, unknown>;
+    names: Record<string, string>;
+    redirected: Record<string, unknown>[];
+  })[];
+};
+
+/** Changes what the last record of a model in memory says; all else stays as it is. */
+export async function plantRecord(
+  bytes: Uint8Array,
+  change: (record: LooseRecord) => void,
+): Promise<Uint8Array> {
+  const { file } = await openModel(memorySource(bytes));
+  const { records, entry } = readRecords(file);
+  if (entry === undefined) throw new Error('the model has no record');
+  const changed = structuredClone(records) as unknown as LooseRecord[];
+  const last = changed.at(-1);
+  if (last !== undefined) change(last);
+  const { parent: within, start: offset, end } = entry.span;
+  const insert = encodeMetadata(RECORD_KEY, JSON.stringify(changed));
+  return patchedBytes(patchBytes(file.source, [{ within, offset, remove: end - offset, insert }]));
 }
