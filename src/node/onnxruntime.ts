@@ -142,6 +142,7 @@ async function closeSession(
       throw new SeInjectError(
         'verify/run-failed',
         `onnxruntime wrote no profile into "${folder}": is the disk full`,
+        { details: { lost: 'profile' } },
       );
     }
     return parseProfile(await readFile(join(folder, file), 'utf8'));

@@ -90,7 +90,9 @@ export class OrtThread {
   #fail(cause: unknown): void {
     const message = 'the thread that runs models has ended: start again';
     for (const id of [...this.#waiting.keys()])
-      this.#settle(id)?.reject(new SeInjectError('verify/run-failed', message, { cause }));
+      this.#settle(id)?.reject(
+        new SeInjectError('verify/run-failed', message, { details: { lost: 'thread' }, cause }),
+      );
   }
 }
 

@@ -36,10 +36,14 @@ const PROVIDER =
 /** The device lacks something, found out by a run or by what a session computes ahead: "Program Relu requires f16 but the device does not support it". */
 const DEVICE_LACKS = /requires f16 but the device does not support it/;
 
+/** Memory that the machine does not have: "Failed to allocate memory for requested buffer of size 34359738368". */
+const NO_MEMORY = /Failed to allocate memory|std::bad_alloc|bad allocation/;
+
 /** The error of a session that could not be created, told apart by whose fault it is. */
 export function sessionError(cause: unknown, provider: string, model: string): SeInjectError {
   const text = messageOf(cause);
   if (DEVICE_LACKS.test(text)) return lacksFloat16(text, provider, cause);
+  if (NO_MEMORY.test(text)) return outOfMemory(text, provider, cause);
   if (PROVIDER.test(text)) {
     return new SeInjectError(
       'verify/provider-unavailable',
@@ -59,10 +63,19 @@ export function sessionError(cause: unknown, provider: string, model: string): S
 export function runError(cause: unknown, provider: string): SeInjectError {
   const text = messageOf(cause);
   if (DEVICE_LACKS.test(text)) return lacksFloat16(text, provider, cause);
+  if (NO_MEMORY.test(text)) return outOfMemory(text, provider, cause);
   return new SeInjectError(
     'verify/run-failed',
     `onnxruntime could not run the model on "${provider}" (${text}): check the inputs and their shapes`,
     { details: { provider }, cause },
+  );
+}
+
+function outOfMemory(text: string, provider: string, cause: unknown): SeInjectError {
+  return new SeInjectError(
+    'verify/run-failed',
+    `onnxruntime ran out of memory on "${provider}" (${text}): free some, or use smaller inputs`,
+    { details: { provider, lost: 'memory' }, cause },
   );
 }
 

@@ -41,20 +41,37 @@ export function parseProfile(json: string, cpu: 'cpu' | 'wasm' = 'cpu'): Session
 }
 
 function eventsOf(json: string): readonly unknown[] {
-  try {
-    const events: unknown = JSON.parse(json);
-    if (Array.isArray(events)) return events;
-  } catch (cause) {
-    throw new SeInjectError(
-      'verify/run-failed',
-      'onnxruntime wrote a profile that is not JSON: run it again',
-      { cause },
-    );
-  }
+  const events = parsed(json) ?? parsed(escapeNames(json));
+  if (Array.isArray(events)) return events;
   throw new SeInjectError(
     'verify/run-failed',
-    'onnxruntime wrote a profile that is no list of events: run it again',
+    `onnxruntime wrote a profile that is ${events === undefined ? 'not JSON' : 'no list of events'}: run it again`,
+    { details: { lost: 'profile' } },
   );
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+/** An event on its line or lines, up to the name, the name, and what is behind it, in which no name occurs. */
+const EVENT = /(\{"cat"\s*:(?:(?!"name"\s*:).)*"name"\s*:\s*")(.*)("\s*,\s*"args"\s*:\s*\{.*)/s;
+
+/** onnxruntime writes the names of nodes as they are: one with a quote or a line break in it makes no JSON. */
+function escapeNames(json: string): string {
+  return json
+    .split(/^(?=\{"cat"\s*:)/m)
+    .map((event) =>
+      event.replace(
+        EVENT,
+        (_, head: string, name: string, rest: string) => head + JSON.stringify(name).slice(1, -1) + rest,
+      ),
+    )
+    .join('');
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

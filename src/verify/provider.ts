@@ -1,4 +1,4 @@
-import type { SeInjectError } from '../errors.ts';
+import { SeInjectError } from '../errors.ts';
 import { checkSite } from './block-runs.ts';
 import { firstDifferent } from './first-different.ts';
 import { checkSitesInFloat64 } from './in-float64.ts';
@@ -54,7 +54,7 @@ export async function checkProvider(
     const check = async (regimes: FirstRun['regimes']): Promise<ProviderResult> => {
       const common = { open, cpu, request, original: beforeOff, first: { ...first.value, regimes } };
       const result = await checkRewritten({ ...common, pair, sessions: ahead });
-      if (pair.files === undefined || result.report.status !== 'mismatch') return result;
+      if (pair.files === undefined || !hasFailed(result.report)) return result;
       // Nobody is blamed for how the models were loaded: what they are said to do wrong, they do from their own files.
       const plain = { ...pair, files: undefined };
       const sessions = prepareSessions(open, plain, request, false);
@@ -152,13 +152,23 @@ async function checkRewritten({
     runRewritten(open, pair, sessions.laying, original, first, { isCpu, isAll: request.isAll !== false }),
   );
   if (!rewritten.ok) {
-    return { report: await inFloat64(pair, request, rewriteFailed(request, rewritten.error)), inputs };
+    // It may be the way in which it was laid open.
+    const plain = await attempt(async () => runOnce(await open(pair.afterSource, 'disabled'), first.feeds));
+    const failed = rewriteFailed(request, plain.ok ? notLaidOpen(rewritten.error) : plain.error);
+    return { report: await inFloat64(pair, request, failed), inputs };
   }
   // Where there were other injections, nobody knows what the model should compute.
   const run = { ...rewritten.value, neutral: rewritten.value.neutral && request.isAll !== false };
 
   await onProgress?.('running both with graph optimizations');
   const traits = { flushesSubnormals: !isCpu };
+  let fault: SeInjectError | undefined;
+  const ofOriginal = async <T>(action: Promise<T>): Promise<T> => {
+    const made = await attempt(() => action);
+    if (made.ok) return made.value;
+    fault = made.error;
+    throw made.error;
+  };
   const optimized = await attempt(async () => {
     const start = async (session: Prepared<Session>): Promise<{ readonly done: Promise<ProfiledRun> }> => {
       const done = runProfiled(await session.take(), run.feeds);
@@ -166,25 +176,35 @@ async function checkRewritten({
       done.catch(() => {});
       return { done };
     };
-    const before = await start(sessions.before);
+    const before = await ofOriginal(start(sessions.before));
     // Where the runtime has threads of its own, both run while the blocks are recomputed.
     const beside = sessions.overlap ? await start(sessions.after) : undefined;
     const sites = run.runs.map((runs) => checkSite(runs, traits));
-    const outcome = await before.done;
+    const outcome = await ofOriginal(before.done);
     const after = beside ?? (await start(sessions.after));
-    return { sites, before: outcome, after: await after.done };
+    return { sites, optimized: { before: outcome, after: await after.done } };
   });
-  if (!optimized.ok) return { report: rewriteFailed(request, optimized.error), inputs };
+  if (!optimized.ok && optimized.error !== fault)
+    return { report: rewriteFailed(request, optimized.error), inputs };
   const onCpu = isCpu
     ? undefined
     : await runOnce(await open(pair.beforeSource, 'disabled', { provider: cpu }), run.feeds);
-  const made = report(request, run, optimized.value, onCpu);
+  // What the original does not do optimized, nobody asks of the rewritten model.
+  const answers = optimized.ok
+    ? optimized.value
+    : { sites: run.runs.map((runs) => checkSite(runs, traits)), optimized: optimized.error };
+  const made = report(request, run, answers, onCpu);
   const isLost = made.status === 'mismatch' && run.neutral;
   const located = isLost ? await attempt(() => firstDifferent(open, pair, run)) : undefined;
   return {
     inputs: { ...inputs, regime: request.arrays === undefined ? run.regime : null },
     report: located?.ok === true ? { ...made, firstDifferent: located.value } : made,
   };
+}
+
+/** Whether one of the two models did not do what it should, or not at all. */
+function hasFailed({ status, levels }: ProviderReport): boolean {
+  return status === 'mismatch' || (status === 'unchecked' && levels.length < 2);
 }
 
 /** Whether some output could not be compared: too small, too noisy, or nowhere finite. */
@@ -195,19 +215,21 @@ function isOpenOutput({ status, levels }: ProviderReport): boolean {
   );
 }
 
+/** What both models gave with graph optimizations on, or what the original was refused with. */
+interface Answers {
+  readonly sites: readonly SiteCheck[];
+  readonly optimized: { readonly before: ProfiledRun; readonly after: ProfiledRun } | SeInjectError;
+}
+
 function report(
   request: ProviderRequest,
   run: RewrittenRun,
-  optimized: {
-    readonly sites: readonly SiteCheck[];
-    readonly before: ProfiledRun;
-    readonly after: ProfiledRun;
-  },
+  { sites, optimized }: Answers,
   onCpu: RuntimeTensors | undefined,
 ): ProviderReport {
-  const { sites } = optimized;
   const isCpu = onCpu === undefined;
   const others = isCpu ? [] : [onCpu];
+  const both = 'before' in optimized ? optimized : undefined;
   const levels = [
     compareLevel('disabled', {
       before: run.before,
@@ -215,12 +237,16 @@ function report(
       others,
       demand: !run.neutral ? 'none' : isCpu ? 'bits' : 'tolerance',
     }),
-    compareLevel('all', {
-      before: optimized.before.outputs,
-      after: optimized.after.outputs,
-      others: [run.before, ...others],
-      demand: run.neutral ? 'tolerance' : 'none',
-    }),
+    ...(both === undefined
+      ? []
+      : [
+          compareLevel('all', {
+            before: both.before.outputs,
+            after: both.after.outputs,
+            others: [run.before, ...others],
+            demand: run.neutral ? 'tolerance' : 'none',
+          }),
+        ]),
   ];
   const injectedByProvider: Record<string, number> = {};
   for (const node of run.runs.flatMap(({ tap }) => tap.nodes)) {
@@ -232,15 +258,18 @@ function report(
     soundness: { ok: true, findings: [] },
     nodesByProvider: Object.fromEntries(countByProvider(run.profile)),
     injectedByProvider,
-    integerKernels: integerKernelsOf(optimized.before.profile, optimized.after.profile),
+    integerKernels: integerKernelsOf(both?.before.profile, both?.after.profile),
     levels,
     sites,
   };
-  return {
-    ...emptyReport(request),
-    ...facts,
-    ...judgeProvider({ provider: request.provider, neutral: run.neutral, ...facts }),
-  };
+  const judged = judgeProvider({ provider: request.provider, neutral: run.neutral, ...facts });
+  const isOpen = 'before' in optimized || judged.status !== 'ok';
+  return { ...emptyReport(request), ...facts, ...(isOpen ? judged : notOptimized(optimized)) };
+}
+
+function notOptimized({ message }: SeInjectError): Pick<ProviderReport, 'status' | 'detail'> {
+  const detail = `the original does not run with graph optimizations, so the rewrite was compared only without: ${message}`;
+  return { status: 'unchecked', detail };
 }
 
 /** The report of a provider that has said nothing yet. */
@@ -273,8 +302,26 @@ function originalFailed(request: ProviderRequest, error: SeInjectError): Provide
   };
 }
 
-/** The original ran and the rewritten model does not: unless the provider lacks what the blocks need, that is a fault. */
+/** What came of laying a model open that runs as it is: nothing that it is to blame for. */
+function notLaidOpen(cause: SeInjectError): SeInjectError {
+  const message = `it runs, but not with its blocks laid open: ${cause.message}`;
+  return new SeInjectError(cause.code, message, { details: { ...cause.details, lost: 'taps' }, cause });
+}
+
+/**
+ * The original ran and the rewritten model does not: unless the provider lacks what the blocks need, or something else
+ * gave way, that is a fault.
+ */
 function rewriteFailed(request: ProviderRequest, error: SeInjectError): ProviderReport {
+  if (error.details['lost'] !== undefined) {
+    const detail = `the original runs, and what the rewritten model does is not known: ${error.message}`;
+    return {
+      ...emptyReport(request),
+      original: { status: 'ok', crossCheck: null },
+      status: 'error',
+      detail,
+    };
+  }
   const lacking = error.code === 'verify/provider-unavailable' || error.details['reason'] === 'no-kernel';
   return {
     ...emptyReport(request),

@@ -125,7 +125,8 @@ export interface Session {
    * @param feeds - All inputs.
    * @param fetches - The outputs to read; by default all that can be read.
    * @throws SeInjectError `verify/invalid-input` where feeds or fetches do not fit, before anything runs;
-   * `verify/provider-unavailable` where the device lacks what a node needs; `verify/run-failed` for the rest.
+   * `verify/provider-unavailable` where the device lacks what a node needs; `verify/run-failed` for the rest, with a
+   * `details.lost` where no model is to blame (its memory, its thread, its profile were lost).
    */
   run(feeds: RuntimeTensors, fetches?: readonly string[]): Promise<RuntimeTensors>;
   /** Releases the model; the profile, where it was asked for. A second call does nothing. */

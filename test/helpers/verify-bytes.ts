@@ -3,7 +3,7 @@ import protobuf from 'protobufjs/minimal.js';
 import { openOnnxRuntime } from '../../src/node/onnxruntime.ts';
 import { encodeMetadata } from '../../src/onnx/encode.ts';
 import { type InjectOptions, openModel, RECORD_KEY, readRecords, rewrite } from '../../src/splice/index.ts';
-import { type VerifyOptions, type VerifyReport, verify } from '../../src/verify/index.ts';
+import { type ModelPair, type VerifyOptions, type VerifyReport, verify } from '../../src/verify/index.ts';
 import type { Runtime } from '../../src/verify/runtime.ts';
 import { memorySource } from '../../src/wire/byte-source.ts';
 import { concatBytes } from '../../src/wire/bytes.ts';
@@ -22,13 +22,17 @@ export async function verifyBytes(
   options: VerifyOptions = {},
 ): Promise<VerifyReport> {
   runtime ??= openOnnxRuntime();
-  const pair = {
+  return verify(await runtime, await pairOf(before, after), options);
+}
+
+/** Two models that are in memory, for a verification. */
+export async function pairOf(before: Uint8Array, after: Uint8Array): Promise<ModelPair> {
+  return {
     before: await openModel(memorySource(before)),
     after: await openModel(memorySource(after)),
     beforeSource: { bytes: before },
     afterSource: { bytes: after },
   };
-  return verify(await runtime, pair, options);
 }
 
 /** Injects into a model in memory. */

@@ -30,6 +30,15 @@ describe('parseProfile', () => {
     expect(parseProfile(json)).toEqual({ nodes: [{ name: 'conv', opType: 'Conv', provider: 'webgpu' }] });
   });
 
+  it('reads names that were written as they are, quotes and line breaks included', () => {
+    const names = ['a"b', 'C:\\q', 'two\nlines', 'x","args" : {"op_name" : "No"}}'];
+    const lines = names.map(
+      (name, index) =>
+        `{"cat" : "Node","pid" :1,"name" :"${name}_kernel_time","args" : {"op_name" : "Relu","provider" : "CPUExecutionProvider","node_index" : "${index}"}}`,
+    );
+    expect(parseProfile(`[\n${lines.join(',\n')}\n]`).nodes.map(({ name }) => name)).toEqual(names);
+  });
+
   it('takes one suffix off, not the part of a name that looks like it', () => {
     const { nodes } = parseProfile(
       JSON.stringify([event('a_kernel_time_kernel_time', 'Relu', 'CPUExecutionProvider')]),
