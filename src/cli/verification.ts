@@ -1,7 +1,7 @@
-import { mkdtemp, open, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSeInjectError } from '../errors.ts';
+import { withTemporaryFolder } from '../node/temporary-file.ts';
 import { writePatch } from '../node/write-patch.ts';
 import type { VerifyReport } from '../verify/types.ts';
 import { type BytePatch, patchBytes } from '../wire/patch.ts';
@@ -28,21 +28,22 @@ export interface VerifyRequest {
 export async function verifyOutput(request: VerifyRequest): Promise<VerifyReport | null> {
   const { input, path, patch, mode, run, context } = request;
   if (mode === 'off') return null;
-  // What came or went through a pipe is written down for the runtime, which wants files.
-  const folder =
-    input.path === DASH || path === DASH ? await mkdtemp(join(tmpdir(), 'se-inject-')) : undefined;
   try {
-    const before =
-      input.path === DASH ? await writeTo(folder, 'before.onnx', patchBytes(input.source, [])) : input.path;
-    const after = path === DASH ? await writeTo(folder, 'after.onnx', patch) : path;
-    return await verifyPaths(before, after, run, context);
+    if (input.path !== DASH && path !== DASH) return await verifyPaths(input.path, path, run, context);
+    // What came or went through a pipe is written down for the runtime, which wants files.
+    return await withTemporaryFolder(async (folder) => {
+      const before =
+        input.path === DASH
+          ? await writeTo(join(folder, 'before.onnx'), patchBytes(input.source, []))
+          : input.path;
+      const after = path === DASH ? await writeTo(join(folder, 'after.onnx'), patch) : path;
+      return verifyPaths(before, after, run, context);
+    });
   } catch (error) {
     if (!isSeInjectError(error) || error.code !== 'verify/runtime-missing') throw error;
     const detail = `the result was read back and linted; it was not run: ${error.message}`;
     const edit = { ok: false, findings: [{ level: 'unchecked' as const, code: 'not-run', message: detail }] };
     return { verdict: 'unchecked', detail, inputs: null, edit, providers: [] };
-  } finally {
-    if (folder !== undefined) await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -62,8 +63,7 @@ export async function verifyPaths(
   });
 }
 
-async function writeTo(folder: string | undefined, name: string, patch: BytePatch): Promise<string> {
-  const path = join(folder ?? tmpdir(), name);
+async function writeTo(path: string, patch: BytePatch): Promise<string> {
   const file = await open(path, 'wx');
   try {
     await writePatch(patch, file);

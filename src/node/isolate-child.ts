@@ -15,8 +15,8 @@ const WATCH_FD = 4;
  * different business on each system, and could do nothing once it is dead.
  */
 const WATCH_SCRIPT = `
-const { workerData: { intervalMs, memoryBytes, parent, fd } } = require('node:worker_threads');
-const { writeSync } = require('node:fs');
+const { workerData: { intervalMs, memoryBytes, parent, folder, fd } } = require('node:worker_threads');
+const { rmSync, writeSync } = require('node:fs');
 function parentIsGone() {
   if (process.ppid !== parent) return true;
   try { process.kill(parent, 0); return false; } catch (error) { return error.code === 'ESRCH'; }
@@ -27,14 +27,24 @@ setInterval(() => {
     writeSync(fd, String(rss));
     process.kill(process.pid, 'SIGKILL');
   }
-  if (parentIsGone()) process.kill(process.pid, 'SIGKILL');
+  if (parentIsGone()) {
+    // Nobody else is left to do it.
+    try { rmSync(folder, { recursive: true, force: true }); } catch {}
+    process.kill(process.pid, 'SIGKILL');
+  }
 }, intervalMs);
 `;
 
 function watch(): void {
   // The parent's own word for its id: by the time that the thread starts, it may be gone and replaced.
-  const [memoryBytes, parent] = process.argv.slice(2).map(Number);
-  const workerData = { intervalMs: WATCH_INTERVAL_MS, memoryBytes, parent, fd: WATCH_FD };
+  const [memoryBytes, parent, folder] = process.argv.slice(2);
+  const workerData = {
+    intervalMs: WATCH_INTERVAL_MS,
+    memoryBytes: Number(memoryBytes),
+    parent: Number(parent),
+    folder,
+    fd: WATCH_FD,
+  };
   // No loader for the thread: it would cost more than the thread.
   new Worker(WATCH_SCRIPT, { eval: true, workerData, execArgv: [] }).unref();
 }

@@ -1,11 +1,11 @@
 import { type ChildProcess, fork } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir, totalmem } from 'node:os';
-import { extname, join } from 'node:path';
+import { totalmem } from 'node:os';
+import { extname } from 'node:path';
 import type { Readable } from 'node:stream';
 import { fileURLToPath } from 'node:url';
 import { SeInjectError } from '../errors.ts';
 import { type ChildMessage, type JobMessage, type StopMessage, unpackError } from './isolate-protocol.ts';
+import { withTemporaryFolder } from './temporary-file.ts';
 
 /** What a job is handed besides its argument. */
 export interface JobContext {
@@ -75,7 +75,8 @@ const HEAP_FULL = /FATAL ERROR: .*(heap out of memory|Allocation failed)/;
  * Runs a job in a process of its own, so that a crash, a hang or a hunger of native code becomes an outcome.
  *
  * The child has this process's environment (a Vulkan driver named there is found) and a temporary folder of its own,
- * which is removed afterwards whatever happened. It dies with this process, even in the middle of native code.
+ * which is removed afterwards whatever happened. It dies with this process, even in the middle of native code, and takes
+ * the folder along.
  *
  * @param job - The module that exports the job as `run`; see {@link siblingModule}.
  * @typeParam Job - The type of that `run`.
@@ -94,12 +95,9 @@ export async function runIsolated<Job extends IsolatedJob>(
   argument: Parameters<Job>[0],
   options: IsolateOptions = {},
 ): Promise<IsolatedOutcome<Awaited<ReturnType<Job>>>> {
-  const folder = await mkdtemp(join(tmpdir(), 'se-inject-'));
-  try {
-    return await supervise<Awaited<ReturnType<Job>>>({ job: job.href, argument }, folder, options);
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  return withTemporaryFolder((folder) =>
+    supervise<Awaited<ReturnType<Job>>>({ job: job.href, argument }, folder, options),
+  );
 }
 
 /**
@@ -193,7 +191,7 @@ function onAbort(signal: AbortSignal | undefined, call: () => void): void {
 function start(folder: string, options: IsolateOptions): ChildProcess {
   const memoryBytes = options.memoryBytes ?? ISOLATE_DEFAULTS.memoryBytes;
   const module = fileURLToPath(siblingModule(import.meta.url, 'isolate-child'));
-  return fork(module, [String(memoryBytes), String(process.pid)], {
+  return fork(module, [String(memoryBytes), String(process.pid), folder], {
     serialization: 'advanced',
     // stdin would be the user's; stdout carries the command's data. The fifth is the watch's.
     stdio: ['ignore', 'pipe', 'pipe', 'ipc', 'pipe'],

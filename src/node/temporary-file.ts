@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { unlinkSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import process from 'node:process';
 
-/** Temporary files that are there now: whatever ends the process takes them along. */
+/** Temporary files and folders that are there now: whatever ends the process takes them along. */
 const live = new Set<string>();
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
@@ -13,7 +15,20 @@ export function temporaryPath(folder: string): string {
   return join(folder, `.se-inject-${randomBytes(12).toString('hex')}.tmp`);
 }
 
-/** From now on, the file is removed when the process exits or is interrupted. */
+/** Hands out a folder among the system's temporary ones, which is gone afterwards whatever happened. */
+export async function withTemporaryFolder<T>(use: (folder: string) => Promise<T>): Promise<T> {
+  // In one go with the guard: no signal comes in between.
+  const folder = mkdtempSync(join(tmpdir(), 'se-inject-'));
+  guardTemporary(folder);
+  try {
+    return await use(folder);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+    releaseTemporary(folder);
+  }
+}
+
+/** From now on, the file or folder is removed when the process exits or is interrupted. */
 export function guardTemporary(path: string): void {
   if (live.size === 0) {
     process.on('exit', removeAll);
@@ -22,7 +37,7 @@ export function guardTemporary(path: string): void {
   live.add(path);
 }
 
-/** The file is gone or has its final name. */
+/** It is gone or has its final name. */
 export function releaseTemporary(path: string): void {
   if (!live.delete(path) || live.size > 0) return;
   process.off('exit', removeAll);
@@ -32,7 +47,7 @@ export function releaseTemporary(path: string): void {
 function removeAll(): void {
   for (const path of [...live]) {
     try {
-      unlinkSync(path);
+      rmSync(path, { recursive: true, force: true });
     } catch {
       // It was moved or removed already; and this is no moment to complain.
     }

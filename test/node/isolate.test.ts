@@ -10,8 +10,10 @@ import {
   runIsolated,
   siblingModule,
 } from '../../src/node/isolate.ts';
+import { testFolder } from '../helpers/folder.ts';
 import type { Misdeed, run } from './jobs/misbehave.ts';
 
+const folder = testFolder();
 const JOB = new URL('./jobs/misbehave.ts', import.meta.url);
 
 function isolate(
@@ -152,23 +154,33 @@ describe('runIsolated', () => {
     vi.unstubAllEnvs();
   });
 
-  it('dies with its parent, even in the middle of a loop', async () => {
-    // A parent that starts a job which never ends, says its pid, and is killed.
-    const parent = fork(fileURLToPath(new URL('./jobs/parent.ts', import.meta.url)), {
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    });
-    const pid = await new Promise<number>((resolve) =>
-      parent.once('message', (message) => resolve(message as number)),
-    );
-    try {
-      expect(isAlive(pid)).toBe(true);
-      parent.kill('SIGKILL');
-      for (let i = 0; i < 100 && isAlive(pid); i++) await sleep(20);
-      expect(isAlive(pid)).toBe(false);
-    } finally {
-      if (isAlive(pid)) process.kill(pid, 'SIGKILL');
-    }
-  });
+  it.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)(
+    'dies with its parent, even in the middle of a loop, and leaves no folder: %s',
+    async (signal) => {
+      // A parent that starts a job which never ends, says its pid, and is killed.
+      const parent = fork(fileURLToPath(new URL('./jobs/parent.ts', import.meta.url)), {
+        stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+        env: { ...process.env, TMPDIR: folder.at() },
+      });
+      const pid = await new Promise<number>((resolve) =>
+        parent.once('message', (message) => resolve(message as number)),
+      );
+      try {
+        expect(isAlive(pid)).toBe(true);
+        expect(ownFolders()).toHaveLength(1);
+        parent.kill(signal);
+        for (let i = 0; i < 100 && (isAlive(pid) || ownFolders().length > 0); i++) await sleep(20);
+        expect(isAlive(pid)).toBe(false);
+        expect(ownFolders()).toEqual([]);
+      } finally {
+        if (isAlive(pid)) process.kill(pid, 'SIGKILL');
+      }
+
+      function ownFolders(): readonly string[] {
+        return folder.list().filter((entry) => entry.startsWith('se-inject-'));
+      }
+    },
+  );
 });
 
 describe('siblingModule', () => {
