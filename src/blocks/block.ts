@@ -106,7 +106,8 @@ export interface ReferenceResult {
   /**
    * How far each element of the gate may be off in an arithmetic of unit roundoff u, in units of u: a forward error
    * analysis of the block's sums, each of n terms counting n roundings. Without it, each element may be off by
-   * (positions + channels + 64) roundings of the largest gate, or of 1 where that is larger.
+   * (positions + channels + 64) roundings of the largest gate, or of 1 where that is larger. Where a bound is not finite,
+   * nothing is compared, and that is said.
    */
   readonly gateBound?: Float64Array;
   /**

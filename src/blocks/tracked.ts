@@ -2,8 +2,9 @@
  * Float64 numbers that know how far a computation in another type may be off them: what the references of the blocks
  * are written in.
  *
- * A bound counts roundings: it is in units of the unit roundoff u of that other type, to the first order. A sum of n
- * terms may lose n roundings of the sum of their magnitudes, in whatever order it is taken.
+ * A bound counts roundings: it is in units of the unit roundoff u of that other type. A sum of n
+ * terms may lose n roundings of the sum of their magnitudes, in whatever order it is taken. It is infinite, or no number,
+ * where something on the way is more than float32 holds, or may be a division by 0.
  */
 import type { BlockSite, Features, ReferenceResult } from './block.ts';
 
@@ -15,6 +16,15 @@ export interface Tracked {
   /** Set where all bounds are 0: there are millions of features, and nobody needs as many zeros for them. */
   readonly exact?: true;
 }
+
+/** The largest number of float32: blocks compute in it, or in what holds less. */
+const LARGEST = (2 - 2 ** -23) * 2 ** 127;
+
+/**
+ * u of float32, for what errors do to each other: the square of a number that is nothing but an error (a constant map less
+ * its mean) has no error to the first order.
+ */
+const U = 2 ** -24;
 
 /** A function of one number: the steepest slope it has, and the roundings that computing it takes. */
 export interface Curve {
@@ -86,7 +96,7 @@ export function multiply(a: Tracked, b: Tracked): Tracked {
     a,
     b,
     (x, y) => x * y,
-    (x, y, ex, ey) => Math.abs(x) * ey + Math.abs(y) * ex + Math.abs(x * y),
+    (x, y, ex, ey) => Math.abs(x) * ey + Math.abs(y) * ex + ex * ey * U + Math.abs(x * y),
   );
 }
 
@@ -96,7 +106,11 @@ export function divide(a: Tracked, b: Tracked): Tracked {
     a,
     b,
     (x, y) => x / y,
-    (x, y, ex, ey) => (ex + Math.abs(x / y) * ey) / Math.abs(y) + 4 * Math.abs(x / y),
+    (x, y, ex, ey) => {
+      // What may be divided by 0 may be anything.
+      const least = Math.abs(y) - ey * U;
+      return least > 0 ? (ex + Math.abs(x / y) * ey) / least + 4 * Math.abs(x / y) : Number.POSITIVE_INFINITY;
+    },
   );
 }
 
@@ -110,7 +124,11 @@ export function apply(a: Tracked, { of, slope, relative = 0, absolute = 0 }: Cur
 /** The root of each number, all of which must be above 0. */
 export function squareRoot(a: Tracked): Tracked {
   const data = a.data.map(Math.sqrt);
-  const bound = a.bound.map((error, at) => error / (2 * (data[at] ?? 0)) + 4 * (data[at] ?? 0));
+  const bound = a.bound.map((error, at) => {
+    const root = data[at] ?? 0;
+    const least = Math.sqrt(Math.max(0, (a.data[at] ?? 0) - error * U));
+    return error / (root + least) + 4 * root;
+  });
   return { dims: a.dims, data, bound };
 }
 
@@ -134,10 +152,15 @@ export function reduce(a: Tracked, kind: 'sum' | 'mean' | 'max', over: 'channels
     } else {
       data[at] = sumOf(a.data, first, terms, step) / share;
       const inherited = errors === undefined ? 0 : sumOf(errors, first, terms, step);
-      bound[at] = (inherited + (terms + 1) * magnitudeOf(a.data, first, terms, step)) / share;
+      bound[at] = (inherited + ofSum(terms, magnitudeOf(a.data, first, terms, step))) / share;
     }
   }
   return { dims, data, bound };
+}
+
+/** Roundings of a sum of so many terms, whose magnitudes add up to that. */
+function ofSum(terms: number, magnitude: number): number {
+  return magnitude <= LARGEST ? (terms + 1) * magnitude : Number.POSITIVE_INFINITY;
 }
 
 function largest(numbers: Float64Array, first: number, terms: number, step: number): number {
@@ -206,7 +229,7 @@ export function dense(
       inherited += Math.abs(w) * (errors[first + input * positions] ?? 0);
     }
     data[at] = sum;
-    bound[at] = inherited + (inputs + 1) * magnitude;
+    bound[at] = inherited + ofSum(inputs, magnitude);
   }
   return { dims: [samples, outputs, positions], data, bound };
 }
@@ -291,8 +314,12 @@ function combine(
       for (let position = 0; position < positions; position += 1) {
         const [i, j] = [at(a, sample, channel, position), at(b, sample, channel, position)];
         const [x, y] = [a.data[i] ?? Number.NaN, b.data[j] ?? Number.NaN];
-        data[index] = of(x, y);
-        bound[index] = error(x, y, aErrors[i] ?? 0, bErrors[j] ?? 0);
+        const value = of(x, y);
+        data[index] = value;
+        bound[index] =
+          Math.abs(value) <= LARGEST
+            ? error(x, y, aErrors[i] ?? 0, bErrors[j] ?? 0)
+            : Number.POSITIVE_INFINITY;
         index += 1;
       }
     }

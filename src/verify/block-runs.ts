@@ -54,12 +54,19 @@ export function checkSite(runs: BlockRuns, traits: ProviderTraits): SiteCheck {
     );
   } else {
     const worst = Math.max(file.maxRel, twin.maxRel);
-    if (!file.finite) find('unchecked', 'not-finite', 'the squeezed features are not finite on these inputs');
+    if (!(file.finite && twin.finite))
+      find('unchecked', 'not-finite', 'the squeezed features are not finite on these inputs');
     else if (!(worst <= 1)) {
       find(
         'fail',
         'not-the-block',
         `the block computes something else than its options say: ${worst.toPrecision(3)} times what rounding allows`,
+      );
+    } else if (!(file.comparable && twin.comparable)) {
+      find(
+        'unchecked',
+        'not-comparable',
+        'on these inputs numbers of the block overflow its type or are nothing but rounding: it was compared only where they are not',
       );
     }
     if (overflows(recorded, file)) {
@@ -86,7 +93,7 @@ export function checkSite(runs: BlockRuns, traits: ProviderTraits): SiteCheck {
       'its scale or zero point is no constant: the quantizer was not recomputed',
     );
   }
-  if (neutral && file?.finite !== false && !bitExact) {
+  if (neutral && file?.finite !== false && file?.comparable !== false && !bitExact) {
     find('fail', 'not-neutral', 'the block is said to be neutral and changes the features');
   }
   if (!sensitive) find('unchecked', 'insensitive', 'the output does not depend on this site on these inputs');

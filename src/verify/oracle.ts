@@ -8,6 +8,12 @@ import type { BlockWeights } from './weights.ts';
 /** ONNX attributes are float32: the 1/6 of a hard sigmoid is off by this much whatever the features are. */
 const ATTRIBUTE_ROUNDOFF = 2 ** -24;
 
+/** What came of comparing the scaled features. */
+type Comparison = Pick<OracleResult, 'maxRel' | 'comparable'>;
+
+/** That of features of another number. */
+const UNLIKE: Comparison = { maxRel: Number.POSITIVE_INFINITY, comparable: true };
+
 /** Roundings that a block without bounds of its own may lose beside one for each channel and position. */
 const GENERIC_ROUNDINGS = 64;
 
@@ -34,6 +40,8 @@ export interface OracleResult {
   readonly deadUnits: number;
   /** Whether features and squeeze are finite throughout. */
   readonly finite: boolean;
+  /** Whether all could be compared: what overflows its type, or is nothing but rounding, could not. */
+  readonly comparable: boolean;
 }
 
 /**
@@ -60,8 +68,8 @@ export function checkBlock(
   const features = { data, dims: run.tapped.dims };
   const reference = block.reference(features, run.weights, recorded.site, recorded.options);
   const gateBound = reference.gateBound ?? genericBound(reference.gate, features, recorded);
-  const gateCheck = compareGate(gate, reference.gate, gateBound, format);
-  const scaledRel =
+  const { comparable, ...gateCheck } = compareGate(gate, reference.gate, gateBound, format);
+  const scaledCheck =
     reference.scaled === undefined
       ? compareScaled(data, scaled, reference.gate, gateBound, recorded, run.tapped.dims, format)
       : compareOwn(data, scaled, reference.scaled, reference.scaledBound, gateBound, format);
@@ -69,11 +77,12 @@ export function checkBlock(
   const squeezeMaxAbs = reference.squeeze.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
   return {
     ...gateCheck,
-    maxRel: Math.max(gateCheck.maxRel, scaledRel),
+    maxRel: Math.max(gateCheck.maxRel, scaledCheck.maxRel),
     squeezeMaxAbs,
     sumMaxAbs: squeezeMaxAbs * positions,
     deadUnits: countDead(reference.hidden, run.tapped.dims[0] ?? 1),
     finite: reference.squeeze.every(Number.isFinite),
+    comparable: comparable && scaledCheck.comparable,
   };
 }
 
@@ -106,7 +115,8 @@ function compareGate(
   expected: Float64Array,
   gateBound: Float64Array,
   format: FloatFormat,
-): Pick<OracleResult, 'maxAbs' | 'maxRel' | 'gateMin' | 'gateMean' | 'gateMax'> {
+): Pick<OracleResult, 'maxAbs' | 'maxRel' | 'gateMin' | 'gateMean' | 'gateMax' | 'comparable'> {
+  let comparable = true;
   let maxAbs = 0;
   let maxRel = gate.length === expected.length ? 0 : Number.POSITIVE_INFINITY;
   let gateMin = Number.POSITIVE_INFINITY;
@@ -114,15 +124,19 @@ function compareGate(
   let sum = 0;
   for (let index = 0; index < gate.length; index += 1) {
     const value = gate[index]!;
-    const error = distance(value, expected[index] ?? Number.NaN);
+    const wanted = expected[index] ?? Number.NaN;
+    const error = distance(value, wanted);
     const bound = (gateBound[index] ?? 0) * format.unitRoundoff + format.minNormal;
-    maxAbs = Math.max(maxAbs, error);
-    maxRel = worse(maxRel, error / bound);
+    if (error > 0 && isLost(wanted, bound, format)) comparable = false;
+    else {
+      maxAbs = Math.max(maxAbs, error);
+      if (error > 0) maxRel = worse(maxRel, error / bound);
+    }
     gateMin = Math.min(gateMin, value);
     gateMax = Math.max(gateMax, value);
     sum += value;
   }
-  return { maxAbs, maxRel, gateMin, gateMax, gateMean: sum / Math.max(1, gate.length) };
+  return { maxAbs, maxRel, gateMin, gateMax, gateMean: sum / Math.max(1, gate.length), comparable };
 }
 
 function compareScaled(
@@ -132,9 +146,11 @@ function compareScaled(
   gateBound: Float64Array,
   { site }: RecordedSite,
   dims: readonly number[],
-  { unitRoundoff, minNormal }: FloatFormat,
-): number {
-  if (scaled.length !== features.length) return Number.POSITIVE_INFINITY;
+  format: FloatFormat,
+): Comparison {
+  if (scaled.length !== features.length) return UNLIKE;
+  const { unitRoundoff, minNormal } = format;
+  let comparable = true;
   // Elements behind the channel axis share a gate; a gate of the features' own size has one for each.
   const own = expected.length === features.length;
   const inner = own ? 1 : dims.slice(site.channelAxis + 1).reduce((product, dim) => product * dim, 1);
@@ -152,10 +168,12 @@ function compareScaled(
       const bound = Math.abs(x) * relative + minNormal;
       if (Math.abs(scaled[index]! - x * gate) <= worst * bound) continue;
       const error = distance(scaled[index]!, x * gate);
-      if (error !== 0) worst = worse(worst, error / bound);
+      if (error === 0) continue;
+      if (isLost(x * gate, bound, format)) comparable = false;
+      else worst = worse(worst, error / bound);
     }
   }
-  return worst;
+  return { maxRel: worst, comparable };
 }
 
 /** The scaled value against a reference of its own, for blocks that do more than multiply by one gate. */
@@ -165,11 +183,11 @@ function compareOwn(
   expected: Float64Array,
   given: Float64Array | undefined,
   gateBound: Float64Array,
-  { unitRoundoff, minNormal }: FloatFormat,
-): number {
-  if (scaled.length !== features.length || expected.length !== features.length) {
-    return Number.POSITIVE_INFINITY;
-  }
+  format: FloatFormat,
+): Comparison {
+  if (scaled.length !== features.length || expected.length !== features.length) return UNLIKE;
+  const { unitRoundoff, minNormal } = format;
+  let comparable = true;
   const generic = gateBound.reduce((most, value) => Math.max(most, value), 0);
   let worst = 0;
   for (let index = 0; index < features.length; index += 1) {
@@ -178,12 +196,19 @@ function compareOwn(
     if (error === 0) continue;
     const roundings =
       given?.[index] ?? generic * Math.max(1, Math.abs(features[index] ?? 0)) + 2 * Math.abs(value);
-    worst = worse(worst, error / (roundings * unitRoundoff + minNormal));
+    const bound = roundings * unitRoundoff + minNormal;
+    if (isLost(value, bound, format)) comparable = false;
+    else worst = worse(worst, error / bound);
   }
-  return worst;
+  return { maxRel: worst, comparable };
 }
 
-/** The larger of two: what is no number (an infinite error within an infinite bound) is the worst of all. */
+/** Whether a number is more than the type holds, or has no bound: what led to it was, or was nothing but rounding. */
+function isLost(value: number, bound: number, { max }: FloatFormat): boolean {
+  return !Number.isFinite(bound) || Math.abs(value) > max;
+}
+
+/** The larger of two: what is no number is the worst of all. */
 function worse(a: number, b: number): number {
   return Number.isNaN(b) ? Number.POSITIVE_INFINITY : Math.max(a, b);
 }

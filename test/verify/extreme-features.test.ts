@@ -1,0 +1,110 @@
+import proto from 'onnx-proto';
+import { describe, expect, it } from 'vitest';
+import { DataType, type DataTypeNumber } from '../../src/onnx/data-type.ts';
+import { encodeNumbers } from '../../src/onnx/encode.ts';
+import { injectBytes, verifyBytes } from '../helpers/verify-bytes.ts';
+
+const { onnx } = proto;
+const CHANNELS = 8;
+
+/** A residual block whose branch has a mean of `bias`, on maps of 64 by 64; behind it, everything is small again. */
+function residualNet(bias: number, dataType: DataTypeNumber, spread = 1): Uint8Array {
+  const shape = { dim: [1, CHANNELS, 64, 64].map((dimValue) => ({ dimValue })) };
+  const type = { tensorType: { elemType: dataType, shape } };
+  const tensor = (name: string, dims: number[], numbers: number[]): proto.onnx.ITensorProto => ({
+    name,
+    dims,
+    dataType,
+    rawData: encodeNumbers(Float64Array.from(numbers), dataType),
+  });
+  const weights = Array.from(
+    { length: CHANNELS * CHANNELS * 9 },
+    (_, at) => spread * (((at * 7) % 13) / 100 - 0.06),
+  );
+  const kernel = ['kernel_shape', 'pads'].map((name) => ({
+    name,
+    type: onnx.AttributeProto.AttributeType.INTS,
+    ints: name === 'pads' ? [1, 1, 1, 1] : [3, 3],
+  }));
+  return onnx.ModelProto.encode({
+    irVersion: 8,
+    opsetImport: [{ domain: '', version: 17 }],
+    graph: {
+      name: 'large',
+      node: [
+        { opType: 'Conv', input: ['x', 'w', 'b'], output: ['branch'], attribute: kernel },
+        { opType: 'Add', input: ['branch', 'x'], output: ['sum'] },
+        { opType: 'Mul', input: ['sum', 'small'], output: ['y'] },
+      ],
+      input: [{ name: 'x', type }],
+      output: [{ name: 'y', type }],
+      initializer: [
+        tensor('w', [CHANNELS, CHANNELS, 3, 3], weights),
+        tensor(
+          'b',
+          [CHANNELS],
+          Array.from({ length: CHANNELS }, (_, at) => bias * (1 + at / 100)),
+        ),
+        tensor('small', [1], [1 / (Math.abs(bias) || 1)]),
+      ],
+    },
+  }).finish();
+}
+
+async function codesOf(before: Uint8Array, block: string, init: string, options = {}) {
+  const after = await injectBytes(before, { block, init, blockOptions: options });
+  const { verdict, providers } = await verifyBytes(before, after);
+  return { verdict, codes: providers[0]?.sites.flatMap(({ findings }) => findings.map(({ code }) => code)) };
+}
+
+describe('features that are larger than a block can take', () => {
+  const huge = residualNet(1e18, DataType.FLOAT);
+
+  it.each(['se', 'srm', 'sse'])('are not, where nothing overflows: %s', async (block) => {
+    expect(await codesOf(huge, block, 'kaiming-uniform')).toEqual({ verdict: 'pass', codes: [] });
+  });
+
+  it.each(['gct', 'simam'])(
+    'are said to be, where their squares are more than float32 holds: %s is not called another block',
+    async (block) => {
+      const { verdict, codes } = await codesOf(huge, block, 'kaiming-uniform');
+      expect(verdict).toBe('unchecked');
+      expect(codes).toContain('not-comparable');
+      expect(codes).not.toContain('not-the-block');
+    },
+  );
+
+  it('are said to be, where a gate above 1 makes them more than float16 holds', async () => {
+    const large = residualNet(50_000, DataType.FLOAT16);
+    const { verdict, codes } = await codesOf(large, 'se', 'neutral');
+    expect([verdict, codes]).toEqual(['unchecked', ['not-comparable']]);
+  });
+});
+
+describe('maps on which nothing moves', () => {
+  it.each(['se', 'gct', 'srm', 'simam'])(
+    'hold nothing but rounding, which is not blamed on a block: %s',
+    async (block) => {
+      const still = residualNet(6, DataType.FLOAT, 0);
+      expect(await codesOf(still, block, 'kaiming-uniform')).toEqual({ verdict: 'pass', codes: [] });
+    },
+  );
+
+  it('leave open what rounding may make anything of', async () => {
+    const still = residualNet(1000, DataType.FLOAT, 0);
+    const { verdict, codes } = await codesOf(still, 'simam', 'kaiming-uniform');
+    expect([verdict, codes]).toEqual(['unchecked', ['not-comparable']]);
+  });
+});
+
+describe('features that are no numbers', () => {
+  it.each(['se', 'sse', 'cbam', 'gct', 'coord'])('leave a block unchecked: %s', async (block) => {
+    const { verdict, codes } = await codesOf(
+      residualNet(Number.NaN, DataType.FLOAT),
+      block,
+      'kaiming-uniform',
+    );
+    expect(verdict).toBe('unchecked');
+    expect(codes).not.toContain('not-the-block');
+  });
+});
