@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { VerifyFilesOptions } from '../node/verify-files.ts';
 import { parseShapeOption } from '../verify/input-shapes.ts';
 import { isModulePath, toNumber } from './block-options.ts';
+import { usageError } from './failure.ts';
 import { collect, patterns } from './inject-options.ts';
 
 /** Adds what says on what, and on which providers, models are run. */
@@ -33,10 +34,16 @@ export function toRunOptions(
     ...(providers.length === 0 ? {} : { providers }),
     ...(shapes.length === 0 ? {} : { shapes: new Map(shapes.map(({ name, dims }) => [name, dims])) }),
     ...(inputs === undefined ? {} : { inputs: String(inputs) }),
-    ...(timeout === undefined ? {} : { timeoutMs: 1000 * toNumber('timeout', String(timeout)) }),
+    ...(timeout === undefined ? {} : { timeoutMs: toMilliseconds(String(timeout)) }),
     ...(typeof values['block'] === 'string' && isModulePath(values['block'])
       ? { blockModules: [values['block']] }
       : {}),
     bisect: values['bisect'] === true,
   };
+}
+
+function toMilliseconds(timeout: string): number {
+  const seconds = toNumber('timeout', timeout);
+  if (seconds > 0) return 1000 * seconds;
+  throw usageError(`--timeout "${timeout}" is no time: give seconds above 0`);
 }

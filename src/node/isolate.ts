@@ -66,6 +66,8 @@ export type IsolatedOutcome<Result> =
 
 /** How much of what a job prints is kept, in characters, counted from the end. */
 const LOG_LIMIT = 65_536;
+/** Timers count in 32 bits: a longer one would go off at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1;
 /** How long a child that has answered may take to leave. */
 const EXIT_GRACE_MS = 2_000;
 /** How V8 begins its last words when the heap is full. */
@@ -127,10 +129,13 @@ function supervise<Result>(
   return new Promise((resolve, reject) => {
     let answer: Exclude<ChildMessage, { type: 'progress' }> | undefined;
     let isLate = false;
-    let timer = setTimeout(() => {
-      isLate = true;
-      child.kill('SIGKILL');
-    }, timeoutMs);
+    let timer = setTimeout(
+      () => {
+        isLate = true;
+        child.kill('SIGKILL');
+      },
+      Math.min(timeoutMs, LONGEST_TIMER_MS),
+    );
 
     child.on('message', (incoming) => {
       const received = incoming as ChildMessage;

@@ -159,7 +159,7 @@ function failedRun(
     case 'error':
       return failed(provider, 'error', outcome.error.message);
     case 'timeout':
-      return failed(provider, 'timeout', `nothing was said within ${Math.round(outcome.afterMs / 1000)} s`);
+      return failed(provider, 'timeout', `nothing was said within ${outcome.afterMs / 1000} s`);
     case 'memory':
       return failed(provider, 'crashed', 'it took more memory than it may');
     case 'crashed':

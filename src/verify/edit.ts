@@ -5,7 +5,7 @@ import { isSeInjectError } from '../errors.ts';
 import { type GraphView, type Use, usesOf } from '../graph/view.ts';
 import type { DataTypeNumber } from '../onnx/data-type.ts';
 import { encodeNumbers } from '../onnx/encode.ts';
-import type { DataFolder } from '../onnx/external-data.ts';
+import { checkExternalData, type DataFolder } from '../onnx/external-data.ts';
 import { formatName } from '../onnx/format-name.ts';
 import type { TensorProto } from '../onnx/model-file.ts';
 import { readTensor, readTensorContent } from '../onnx/read-tensor.ts';
@@ -24,6 +24,7 @@ import {
 import { equalBytes } from '../wire/bytes.ts';
 import { optionFault, redirectedFault, siteFault, strangeNode } from './declared.ts';
 import { dataDifference, fileDifference } from './difference.ts';
+import { attempt } from './sessions.ts';
 import type { EditReport, Finding } from './types.ts';
 import { weightTensor } from './weights.ts';
 
@@ -139,21 +140,19 @@ async function isWithoutAll(
   }
 }
 
-/** Whether the data files are the same in two folders; what cannot be read there is said, and left to the runtime. */
+/** Whether the data files are the same in two folders. */
 async function compareData(
   { file }: OpenModel,
   before: DataFolder | undefined,
   after: DataFolder | undefined,
 ): Promise<Finding[]> {
   if (before === undefined || after === undefined) return [];
-  try {
-    const difference = await dataDifference(file, before, after);
-    return difference === undefined ? [] : [fail('not-the-data', difference)];
-  } catch (error) {
-    if (!isSeInjectError(error)) throw error;
-    const message = `the data files were not compared: ${error.message}`;
-    return [{ level: 'unchecked', code: 'data-not-compared', message }];
-  }
+  // Without its data the original does not run either, which says it all.
+  if (!(await attempt(() => checkExternalData(file, before))).ok) return [];
+  const compared = await attempt(() => dataDifference(file, before, after));
+  if (compared.ok) return compared.value === undefined ? [] : [fail('not-the-data', compared.value)];
+  const message = `the data files were not compared: ${compared.error.message}`;
+  return [{ level: 'unchecked', code: 'data-not-compared', message }];
 }
 
 /** The last injection that a model records, and its block; nothing where there is none that can be read. */

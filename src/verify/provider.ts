@@ -292,14 +292,13 @@ export function emptyReport(request: Pick<ProviderRequest, 'provider' | 'adapter
 }
 
 function originalFailed(request: ProviderRequest, error: SeInjectError): ProviderReport {
-  const unavailable = error.code === 'verify/provider-unavailable' || error.code === 'verify/runtime-missing';
-  return {
-    ...emptyReport(request),
-    status: unavailable ? 'unavailable' : 'unchecked',
-    detail: unavailable
-      ? error.message
-      : `the original does not run, so nothing is said of the rewrite: ${error.message}`,
-  };
+  const { code, message } = error;
+  if (code === 'verify/provider-unavailable' || code === 'verify/runtime-missing')
+    return { ...emptyReport(request), status: 'unavailable', detail: message };
+  // It is not the original's fault that it is fed what it does not take.
+  const why = code === 'verify/invalid-input' ? 'was not run' : 'does not run';
+  const detail = `the original ${why}, so nothing is said of the rewrite: ${message}`;
+  return { ...emptyReport(request), status: 'unchecked', detail };
 }
 
 /** What came of laying a model open that runs as it is: nothing that it is to blame for. */

@@ -85,9 +85,11 @@ describe('verify', () => {
       `${input}=1x5x32x32`,
     ]);
     expect(wrong.exitCode).toBe(0);
-    expect(wrong.out).toMatch(/^unchecked: cpu: the original does not run/m);
+    expect(wrong.out).toMatch(/^unchecked: cpu: the original was not run/m);
     const nonsense = await runCli(['verify', before, after, '--shape', 'nonsense']);
     expect(nonsense).toMatchObject({ exitCode: 2, out: '' });
+    for (const timeout of ['0', '-1', 'soon'])
+      expect(await runCli(['verify', before, after, '--timeout', timeout])).toMatchObject({ exitCode: 2 });
     const missing = await runCli(['verify', before, after, '--inputs', folder.at('none.npz')]);
     expect(missing).toMatchObject({ exitCode: 2, out: '' });
     expect(missing.err).toContain('[node/not-found]');
@@ -105,7 +107,7 @@ describe('verify', () => {
       writeNpy({ dataType: 'float32', dims: [2], data: data.subarray(0, 2) }),
     );
     const refused = await runCli(['verify', before, after, '--provider', 'cpu', '--inputs', short]);
-    expect(refused.out).toMatch(/^unchecked: cpu: the original does not run/m);
+    expect(refused.out).toMatch(/^unchecked: cpu: the original was not run/m);
   });
 
   it('refuses what comes through a pipe, and what is not there', async () => {

@@ -72,6 +72,10 @@ describe('runIsolated', () => {
     expect(performance.now() - start).toBeLessThan(3_000);
   });
 
+  it('waits as long as it may, be that longer than timers count', async () => {
+    expect(await isolate('answer', { timeoutMs: 1e12 }, 1)).toMatchObject({ status: 'ok', value: 1 });
+  });
+
   it('ends a job that takes too much memory, by what is resident', async () => {
     const outcome = await isolate('native-bomb', { memoryBytes: 300 << 20 });
     expect(outcome.status).toBe('memory');
