@@ -13,6 +13,7 @@ import {
 } from '../verify/index.ts';
 import type { GivenArray } from '../verify/inputs.ts';
 import type { RuntimeAdapter } from '../verify/runtime.ts';
+import { closing } from './closing.ts';
 import { openFolder } from './data-folder.ts';
 import { openFile } from './file-source.ts';
 import { type IsolatedOutcome, runIsolated, siblingModule } from './isolate.ts';
@@ -106,20 +107,14 @@ async function compareFiles(
   blockModules: readonly string[],
 ): Promise<EditCheck> {
   const blocks = await Promise.all(blockModules.map(loadBlock));
-  const [beforeFile, afterFile, folder, beforeFolder] = [
-    await openFile(before),
-    await openFile(after),
-    await openFolder(after),
-    await openFolder(before),
-  ];
-  try {
+  return closing(async (keep) => {
+    const [beforeFile, afterFile] = [await keep(openFile(before)), await keep(openFile(after))];
+    const [beforeFolder, folder] = [await keep(openFolder(before)), await keep(openFolder(after))];
     const models = [await openModel(beforeFile), await openModel(afterFile)] as const;
     // In one folder both have the same data files.
     const isOne = (await realpath(dirname(before))) === (await realpath(dirname(after)));
-    return await checkEdit(...models, blocks, folder, isOne ? undefined : beforeFolder);
-  } finally {
-    await Promise.all([beforeFile, afterFile, folder, beforeFolder].map((one) => one.close()));
-  }
+    return checkEdit(...models, blocks, folder, isOne ? undefined : beforeFolder);
+  });
 }
 
 /** Puts the questions that need a runtime to one provider, in a process of its own. */

@@ -11,6 +11,7 @@ import {
 } from '../verify/index.ts';
 import type { GivenArray } from '../verify/inputs.ts';
 import type { RuntimeAdapter } from '../verify/runtime.ts';
+import { closing } from './closing.ts';
 import { openFolder } from './data-folder.ts';
 import { openFile } from './file-source.ts';
 import type { JobContext } from './isolate.ts';
@@ -46,12 +47,9 @@ export async function run(job: VerifyJob, { progress }: JobContext): Promise<Ver
   const isCpu = job.provider === 'cpu';
   const opening = isCpu ? openOnnxRuntimeThreads() : openOnnxRuntime();
   opening.catch(() => {});
-  const [beforeFile, afterFile, folder] = [
-    await openFile(before),
-    await openFile(after),
-    await openFolder(after),
-  ];
-  try {
+  return closing(async (keep) => {
+    const [beforeFile, afterFile] = [await keep(openFile(before)), await keep(openFile(after))];
+    const folder = await keep(openFolder(after));
     const pair = {
       before: await openModel(beforeFile),
       after: await openModel(afterFile),
@@ -73,9 +71,7 @@ export async function run(job: VerifyJob, { progress }: JobContext): Promise<Ver
     if (!bisect || result.report.status !== 'mismatch') return { result, known };
     const report = { ...result.report, bisect: await bisectProvider(runtime, pair, request) };
     return { result: { ...result, report }, known };
-  } finally {
-    await Promise.all([beforeFile.close(), afterFile.close(), folder.close()]);
-  }
+  });
 }
 
 /** Where a file really is: onnxruntime reads no external data through a link that leaves its folder. */

@@ -1,4 +1,4 @@
-import { mkdirSync, rmSync, symlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, readlinkSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { cifarResnet20 } from '../../fixtures/networks/resnet.ts';
@@ -121,6 +121,22 @@ describe('verifyFiles', () => {
       verdict: 'unchecked',
       providers: [{ provider: 'cpu', status: 'crashed', detail: 'it took more memory than it may' }],
     });
+  });
+
+  it.skipIf(process.platform !== 'linux')('leaves no file open where one cannot be opened', async () => {
+    const [before] = await pair();
+    const open = (): string[] =>
+      readdirSync('/proc/self/fd').flatMap((fd) => {
+        try {
+          return [readlinkSync(`/proc/self/fd/${fd}`)].filter((path) => path === before);
+        } catch {
+          return [];
+        }
+      });
+    await expect(verifyFiles(before, folder.at('none.onnx'), { providers: ['cpu'] })).rejects.toMatchObject({
+      code: 'node/not-found',
+    });
+    expect(open()).toEqual([]);
   });
 
   it('calls a provider that is not there unavailable, and leaves open what it was asked for by name', async () => {
