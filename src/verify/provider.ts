@@ -193,7 +193,10 @@ async function checkRewritten({
   const answers = optimized.ok
     ? optimized.value
     : { sites: run.runs.map((runs) => checkSite(runs, traits)), optimized: optimized.error };
-  const made = report(request, run, answers, onCpu);
+  const said = report(request, run, answers, onCpu);
+  const another =
+    said.status === 'mismatch' && run.neutral ? await anotherResult(original, run.feeds) : undefined;
+  const made = another === undefined ? said : report(request, run, { ...answers, another }, onCpu);
   const isLost = made.status === 'mismatch' && run.neutral;
   const located = isLost ? await attempt(() => firstDifferent(open, pair, run)) : undefined;
   return {
@@ -205,6 +208,12 @@ async function checkRewritten({
 /** Whether one of the two models did not do what it should, or not at all. */
 function hasFailed({ status, levels }: ProviderReport): boolean {
   return status === 'mismatch' || (status === 'unchecked' && levels.length < 2);
+}
+
+/** What a model gives the second time where that is not what it gave the first time: some draw random numbers. */
+async function anotherResult(model: Session, feeds: RuntimeTensors): Promise<RuntimeTensors | undefined> {
+  const runs = await attempt(async () => [await model.run(feeds), await model.run(feeds)] as const);
+  return runs.ok && worstDifference(...runs.value) > 0 ? runs.value[1] : undefined;
 }
 
 /** Whether some output could not be compared: too small, too noisy, or nowhere finite. */
@@ -219,16 +228,18 @@ function isOpenOutput({ status, levels }: ProviderReport): boolean {
 interface Answers {
   readonly sites: readonly SiteCheck[];
   readonly optimized: { readonly before: ProfiledRun; readonly after: ProfiledRun } | SeInjectError;
+  /** What the original gives another time, where that is something else. */
+  readonly another?: RuntimeTensors;
 }
 
 function report(
   request: ProviderRequest,
   run: RewrittenRun,
-  { sites, optimized }: Answers,
+  { sites, optimized, another }: Answers,
   onCpu: RuntimeTensors | undefined,
 ): ProviderReport {
   const isCpu = onCpu === undefined;
-  const others = isCpu ? [] : [onCpu];
+  const others = [onCpu, another].filter((outputs) => outputs !== undefined);
   const both = 'before' in optimized ? optimized : undefined;
   const levels = [
     compareLevel('disabled', {

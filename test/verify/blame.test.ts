@@ -1,3 +1,4 @@
+import proto from 'onnx-proto';
 import { describe, expect, it } from 'vitest';
 import { cifarResnet20 } from '../../fixtures/networks/resnet.ts';
 import { STYLES } from '../../fixtures/style.ts';
@@ -8,6 +9,7 @@ import { runError } from '../../src/verify/ort-errors.ts';
 import type { ModelSource, Runtime, SessionOptions } from '../../src/verify/runtime.ts';
 import { injectBytes, pairOf, plant, verifyBytes } from '../helpers/verify-bytes.ts';
 
+const { onnx } = proto;
 const before = cifarResnet20({ shortcut: 'poolConcat', width: 4, style: STYLES.torchscript }).model;
 
 /** Which of the sessions of a verification. */
@@ -85,6 +87,43 @@ describe.each(['neutral', 'kaiming-uniform'])('a rewritten model, started %s, is
       'pass',
       { cpu: expect.any(Number) },
     ]);
+  });
+});
+
+describe('a model that draws random numbers', () => {
+  /** The network with noise on its output. */
+  function noisy(): Uint8Array {
+    return plant(before, ({ node, output }) => {
+      const logits = output[0]?.name ?? '';
+      const types = output[0]?.type ?? null;
+      node.push(
+        onnx.NodeProto.create({ opType: 'RandomNormalLike', input: [logits], output: ['noise'] }),
+        onnx.NodeProto.create({ opType: 'Add', input: [logits, 'noise'], output: ['noisy'] }),
+      );
+      output.push(onnx.ValueInfoProto.create({ name: 'noisy', type: types }));
+    });
+  }
+
+  it('is left open: the rewritten one gives other numbers, and so does the original each time', async () => {
+    const network = noisy();
+    const report = await verifyBytes(network, await injectBytes(network));
+    expect([report.verdict, report.detail]).toEqual([
+      'unchecked',
+      expect.stringMatching(/^cpu: output "noisy": the original differs from itself by/),
+    ]);
+  });
+
+  it('is still blamed for what is not random', async () => {
+    const network = noisy();
+    const faulty = plant(await injectBytes(network), ({ initializer }) => {
+      const raw = initializer.find(({ name }) => name === 'conv1.weight')?.rawData;
+      if (raw != null) raw[3] = (raw[3] ?? 0) ^ 1;
+    });
+    const report = await verifyBytes(network, faulty);
+    expect(report.providers[0]).toMatchObject({
+      status: 'mismatch',
+      detail: expect.not.stringContaining('noisy'),
+    });
   });
 });
 
