@@ -28,11 +28,12 @@ export async function withTemporaryFolder<T>(use: (folder: string) => Promise<T>
   }
 }
 
-/** From now on, the file or folder is removed when the process exits or is interrupted. */
+/** From now on, the file or folder is removed when the process exits or is ended by a signal. */
 export function guardTemporary(path: string): void {
   if (live.size === 0) {
     process.on('exit', removeAll);
-    for (const signal of SIGNALS) process.on(signal, interrupted);
+    // In front of the others, so that all of them are there to be seen.
+    for (const signal of SIGNALS) process.prependListener(signal, interrupted);
   }
   live.add(path);
 }
@@ -56,7 +57,9 @@ function removeAll(): void {
 }
 
 function interrupted(signal: NodeJS.Signals): void {
+  // Whoever else listens may go on with what it has; if it exits, that is heard of too.
+  if (process.listenerCount(signal) > 1) return;
   removeAll();
-  // Listening took away what the signal does by itself. Where nobody else listens, it does that now.
-  if (process.listenerCount(signal) === 0) process.kill(process.pid, signal);
+  // Listening took away what the signal does by itself.
+  process.kill(process.pid, signal);
 }
