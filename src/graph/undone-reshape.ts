@@ -74,8 +74,8 @@ export function readUndoneReshape(
   return hasShapeOf(view, types, node, source) ? { source, nodes: [...nodes], normalizes } : undefined;
 }
 
-/** By the sizes where they are known, else by the node that read them off the value. */
-function hasShapeOf(view: GraphView, types: ValueTypes, node: NodeId, source: ValueId): boolean {
+/** Whether a node gives the shape of a value: by the sizes where they are known, else by the node that read them off it. */
+export function hasShapeOf(view: GraphView, types: ValueTypes, node: NodeId, source: ValueId): boolean {
   const proto = view.nodes[node];
   const shape = view.producers.get(proto?.input[1] ?? '');
   const reader = shape === undefined ? undefined : view.nodes[shape.node];

@@ -1,6 +1,6 @@
 import type { NodeId, Use, ValueId } from '../graph/view.ts';
 import type { Reading } from './reading.ts';
-import { protoOf } from './reading.ts';
+import { protoOf, usesOf } from './reading.ts';
 import type { Rejection, RejectionReason, SiteBlock, SiteKind } from './site.ts';
 import type { Step } from './step.ts';
 import type { Tell } from './trial.ts';
@@ -55,7 +55,7 @@ export function allUses(reading: Reading, value: ValueId): readonly Use[] {
 
 /** The first node that reads a value; its producer, where only the graph gives it out. */
 export function firstReader(reading: Reading, value: ValueId): NodeId {
-  for (const use of allUses(reading, value)) if (use.kind !== 'output') return use.node;
+  for (const use of usesOf(reading, value)) if (use.kind !== 'output') return use.node;
   return reading.view.producers.get(value)?.node ?? 0;
 }
 

@@ -1,3 +1,4 @@
+import { multiplyDims } from '../graph/shapes/dims.ts';
 import type { ValueTypes } from '../graph/types.ts';
 import { readUndoneReshape } from '../graph/undone-reshape.ts';
 import { ValueTable } from '../graph/value-table.ts';
@@ -44,14 +45,14 @@ export function channelAxesOf(
 }
 
 function axisOfConvolution(
-  { channelsLast, form, data }: Convolution,
+  { channelAxis, form, data }: Convolution,
   types: ValueTypes,
   value: ValueId,
 ): number | undefined {
-  if (!channelsLast) return 1;
+  if (channelAxis >= 0) return channelAxis;
   const rank = types.get(value)?.shape?.length ?? types.get(data)?.shape?.length;
-  if (rank === undefined) return form === 'matmul' ? undefined : 3;
-  return rank - 1;
+  if (rank === undefined) return form === 'matmul' ? undefined : 4 + channelAxis;
+  return rank + channelAxis;
 }
 
 function axisBehind(
@@ -82,9 +83,25 @@ function axisOfReshaped(
 ): number | undefined {
   if (before === undefined || after === undefined) return undefined;
   if (before.length === after.length) return before[axis] === after[axis] ? axis : undefined;
+  const same = after.findIndex((_, at) => isSameAxis(axis, before, at, after));
+  if (same >= 0) return same;
   if (axis === 1 && after.length >= 2 && after[1] === before[1] && before[1] !== undefined) return 1;
   if (axis === before.length - 1 && after.at(-1) === before.at(-1) && before.at(-1) !== undefined) {
     return after.length - 1;
   }
   return undefined;
+}
+
+/** Whether an axis is one of another shape of the same entries: as long, with as many entries before or behind it. */
+export function isSameAxis(a: number, before: readonly Dim[], b: number, after: readonly Dim[]): boolean {
+  const [size, other] = [before[a], after[b]];
+  if (size === undefined || size === 1 || size !== other) return false;
+  return (
+    isSameCount(before.slice(0, a), after.slice(0, b)) || isSameCount(before.slice(a + 1), after.slice(b + 1))
+  );
+}
+
+function isSameCount(a: readonly Dim[], b: readonly Dim[]): boolean {
+  const [count, other] = [multiplyDims(a), multiplyDims(b)];
+  return count !== undefined && count === other;
 }

@@ -1,5 +1,6 @@
 import { constantOf } from '../graph/constants.ts';
 import type { ValueTypes } from '../graph/types.ts';
+import { hasShapeOf } from '../graph/undone-reshape.ts';
 import {
   type GraphView,
   type NodeId,
@@ -13,7 +14,7 @@ import {
 import { isFloating } from '../onnx/data-type.ts';
 import type { NodeProto } from '../onnx/model-file.ts';
 import { isConvolution, startsAtZero } from './convolution.ts';
-import { ARITHMETIC, FAKE_QUANTIZERS, NORMS } from './operators.ts';
+import { ARITHMETIC, FAKE_QUANTIZERS, NORMS, RESHAPINGS } from './operators.ts';
 
 /** A graph without the nodes that only hand a value on. */
 export interface Condensed {
@@ -33,37 +34,42 @@ export interface UsedValue {
 
 /**
  * Leaves out of a graph what changes no feature: Identity, Dropout, casts between floating-point types, quantizers and
- * dequantizers, Transposes that undo each other. Converters and quantizers put these anywhere, and no block is
- * another one for them.
+ * dequantizers, Transposes and reshapings that undo each other. Converters and quantizers put these anywhere, and no
+ * block is another one for them.
  *
  * What the graph gives out and what bodies capture keeps its name, and so its node.
  */
 export function condense(written: GraphView, types: ValueTypes): Condensed {
   const turnedBack = valuesTurnedBack(written);
   const sources = new Map<ValueId, ValueId>();
-  for (const proto of written.nodes) {
-    const source = PASSING.has(proto.opType) ? handedOn(written, types, turnedBack, proto) : undefined;
+  written.nodes.forEach((proto, node) => {
+    const source = PASSING.has(proto.opType)
+      ? handedOn(written, types, turnedBack, proto)
+      : reshapedBack(written, types, node);
     if (source !== undefined) sources.set(proto.output[0] ?? '', source);
-  }
+  });
   if (sources.size === 0 && turnedBack.size === 0)
     return { view: written, written, originOf: (value) => value };
   const origins = resolveChains(sources);
   const originOf = (value: ValueId): ValueId => origins.get(value) ?? value;
   const handsOn = ({ output: [output = ''] }: NodeProto): boolean => sources.has(output);
-  const read = new Set(
-    written.nodes.filter((proto) => !handsOn(proto)).flatMap(({ input }) => input.map(originOf)),
-  );
-  const isIdle = ({ output: [output = ''] }: NodeProto): boolean =>
-    turnedBack.has(output) && !read.has(output);
-  const nodes = written.nodes.map((proto) => {
+  const read = new Set<ValueId>();
+  const isIdle = ({ opType, output: [output = ''] }: NodeProto): boolean =>
+    MOVING.has(opType) && !read.has(output) && usesOf(written, output).every(({ kind }) => kind === 'input');
+  // From the end, so that of several in a row that are undone together none is left.
+  const nodes = written.nodes.toReversed().map((proto) => {
     if (handsOn(proto) || isIdle(proto)) return { ...proto, input: [], output: [] };
-    return proto.input.some((value) => origins.has(value))
-      ? { ...proto, input: proto.input.map(originOf) }
-      : proto;
+    const input = proto.input.map(originOf);
+    for (const value of input) read.add(value);
+    return proto.input.some((value) => origins.has(value)) ? { ...proto, input } : proto;
   });
+  nodes.reverse();
   const graph = { ...written.graph, node: nodes };
   return { view: viewGraph({ ...written.model, graph }), written, originOf };
 }
+
+/** What is not missed where nobody reads it any more. */
+const MOVING: ReadonlySet<string> = new Set([...RESHAPINGS, 'Transpose']);
 
 /** Where each chain of values that are handed on begins; a cycle has no beginning and stays as it is. */
 function resolveChains(sources: ReadonlyMap<ValueId, ValueId>): ReadonlyMap<ValueId, ValueId> {
@@ -169,6 +175,22 @@ function handedOn(
   }
 }
 
+/** The value that a reshaping has the shape of again, by itself or behind others: entries never change places in between. */
+function reshapedBack(view: GraphView, types: ValueTypes, node: NodeId): ValueId | undefined {
+  const [value = ''] = view.nodes[node]?.output ?? [];
+  let at = view.nodes[node];
+  for (let passed = 0; passed < CHAIN_LIMIT; passed += 1) {
+    const source = at?.input[0] ?? '';
+    if (at === undefined || !RESHAPINGS.has(at.opType) || source === '') return undefined;
+    if (hasShapeOf(view, types, node, source))
+      return usesOf(view, value).some(({ kind }) => kind !== 'input') || isConstant(view, source)
+        ? undefined
+        : source;
+    at = producerOf(view, source);
+  }
+  return undefined;
+}
+
 /**
  * What Transposes give to Transposes that turn it back, and to nobody else: what others read transposed is part of the
  * network's layout.
@@ -206,7 +228,8 @@ function isConstant(view: GraphView, value: ValueId): boolean {
 function mayFoldActivation(view: GraphView, quantizer: NodeProto, source: ValueId): boolean {
   if (!startsAtZero(constantOf(view, quantizer.input[2] ?? ''))) return false;
   let node = producerOf(view, source);
-  for (let passed = 0; passed < CHAIN_LIMIT && node !== undefined && PASSING.has(node.opType); passed += 1)
+  const passes = ({ opType }: NodeProto): boolean => PASSING.has(opType) || RESHAPINGS.has(opType);
+  for (let passed = 0; passed < CHAIN_LIMIT && node !== undefined && passes(node); passed += 1)
     node = producerOf(view, node.input[0] ?? '');
   if (node === undefined) return false;
   const { opType, input } = node;

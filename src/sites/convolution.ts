@@ -20,8 +20,8 @@ export interface Convolution {
   readonly depthwise: boolean;
   /** Kernel of one position, not depthwise. */
   readonly pointwise: boolean;
-  /** Whether channels are its last axis. */
-  readonly channelsLast: boolean;
+  /** The axis of the channels that it gives, from the end where negative. */
+  readonly channelAxis: number;
   /** The activation that onnxruntime's optimizer has fused into it. */
   readonly fusedActivation: boolean;
   /** The second operand of an Add that onnxruntime's optimizer has fused into it. */
@@ -82,6 +82,7 @@ export function readConvolution(
 ): Convolution | undefined {
   const places = CONVOLUTIONS.get(node.opType);
   if (places !== undefined) return readSliding(view, types, node, isData, places);
+  if (node.opType === 'Einsum') return readEinsum(view, types, node, isData);
   const product = PRODUCTS.get(node.opType);
   return product === undefined ? undefined : readProduct(view, types, node, isData, product);
 }
@@ -122,7 +123,7 @@ function readSliding(
     outChannels,
     depthwise,
     pointwise: !depthwise && kernel !== undefined && kernel.every((size) => size === 1),
-    channelsLast,
+    channelAxis: channelsLast ? -1 : 1,
     fusedActivation:
       (node.attribute.get('activation')?.s ?? '') !== '' ||
       (node.opType === 'QLinearConv' && startsAtZero(constantOf(view, node.input[7] ?? ''))),
@@ -145,25 +146,68 @@ function readProduct(
 ): Convolution | undefined {
   const data = node.input[dataAt];
   const weights = node.input[weightsAt];
-  if (data === undefined || weights === undefined || !isData(dataAt) || isData(weightsAt)) return undefined;
+  if (data === undefined || weights === undefined) return undefined;
+  if (node.opType === 'MatMul' && isData(weightsAt) && !isData(dataAt)) {
+    const [outChannels, inChannels, ...more] = dimsOf(view, types, data) ?? [];
+    // One matrix of weights from the left: channels are rows.
+    return more.length > 0
+      ? undefined
+      : { ...PRODUCT, data: weights, inChannels, outChannels, channelAxis: -2 };
+  }
+  if (!isData(dataAt) || isData(weightsAt)) return undefined;
   const dims = dimsOf(view, types, weights);
   const turned = (node.attribute.get('transB')?.i ?? 0) === 1;
   const [rows, columns] = [dims?.at(-2), dims?.at(-1)];
   return {
-    form: 'matmul',
+    ...PRODUCT,
     data,
-    kernel: [],
-    strides: [],
-    dilated: false,
-    group: 1,
     inChannels: turned ? columns : rows,
     outChannels: turned ? rows : columns,
-    depthwise: false,
-    pointwise: true,
-    channelsLast: true,
     fusedActivation: (node.attribute.get('activation')?.s ?? '') !== '',
-    fusedSum: undefined,
-    blocked: false,
+  };
+}
+
+/** What is so of every product of a map with a matrix of weights. */
+const PRODUCT: Omit<Convolution, 'data' | 'inChannels' | 'outChannels'> = {
+  form: 'matmul',
+  kernel: [],
+  strides: [],
+  dilated: false,
+  group: 1,
+  depthwise: false,
+  pointwise: true,
+  channelAxis: -1,
+  fusedActivation: false,
+  fusedSum: undefined,
+  blocked: false,
+};
+
+/** An Einsum that sums one axis of the data against weights, and has another one in its place. */
+function readEinsum(
+  view: GraphView,
+  types: ValueTypes,
+  node: NodeProto,
+  isData: (input: number) => boolean,
+): Convolution | undefined {
+  const dataAt = [0, 1].find(isData);
+  if (node.input.length !== 2 || dataAt === undefined || isData(1 - dataAt)) return undefined;
+  const [left = '', out = ''] = (node.attribute.get('equation')?.s ?? '').replaceAll(/\s/g, '').split('->');
+  const terms = left.split(',');
+  const [from, by] = [terms[dataAt] ?? '', terms[1 - dataAt] ?? ''];
+  const summed = [...by].filter((letter) => from.includes(letter) && !out.includes(letter));
+  const given = [...by].filter((letter) => out.includes(letter) && !from.includes(letter));
+  const [before = '', after = ''] = [...summed, ...given];
+  if (by.length !== 2 || summed.length !== 1 || given.length !== 1) return undefined;
+  // Behind an ellipsis, letters count from the end.
+  const channelAxis = out.indexOf(after) - out.length;
+  if (out.lastIndexOf('.') > out.indexOf(after)) return undefined;
+  const dims = dimsOf(view, types, node.input[1 - dataAt] ?? '');
+  return {
+    ...PRODUCT,
+    data: node.input[dataAt] ?? '',
+    inChannels: dims?.[by.indexOf(before)],
+    outChannels: dims?.[by.indexOf(after)],
+    channelAxis,
   };
 }
 

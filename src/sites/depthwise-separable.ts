@@ -29,14 +29,22 @@ const SEPARABLE_RULES: readonly Rule<Candidate, RejectionReason | undefined>[] =
   },
   {
     name: 'an activation stands inside, or the kind was asked for',
-    refuse: ({ pair, asked }) =>
-      pair.activated || asked.has('depthwise-separable')
-        ? undefined
-        : {
-            reason: 'not-selected',
-            detail:
-              'a depthwise separable convolution without an activation inside: taken only when the kind is asked for',
-          },
+    refuse: ({ reading, pair, asked }) => {
+      if (pair.activated) return undefined;
+      if (reading.attention.last !== undefined && pair.project.convolution?.form === 'matmul') {
+        return {
+          reason: undefined,
+          detail:
+            'none does, and it gives positions to tokens before the feed-forward layer of a transformer',
+        };
+      }
+      if (asked.has('depthwise-separable')) return undefined;
+      return {
+        reason: 'not-selected',
+        detail:
+          'a depthwise separable convolution without an activation inside: taken only when the kind is asked for',
+      };
+    },
   },
   {
     name: 'the activation is none of integer arithmetic',

@@ -35,7 +35,7 @@ export function readFunction(reading: Reading, node: NodeId): Step | undefined {
     const { opType } = protoOf(reading, producer.node);
     if (POOLS.has(opType) && (opType.startsWith('Reduce') || opType.startsWith('Global'))) reduces = true;
     else if (LAYOUTS.has(opType)) reshapes ||= opType !== 'Slice';
-    else if (!ELEMENTWISE.has(opType)) return undefined;
+    else if (!ELEMENTWISE.has(opType) && opType !== 'Transpose') return undefined;
     nodes.add(producer.node);
     if (nodes.size > NODE_LIMIT) return undefined;
     waiting.push(...dataInputsOf(reading, producer.node));

@@ -45,6 +45,8 @@ export function activatedOutput(
   return undefined;
 }
 
+const CLAMPS: ReadonlySet<string> = new Set(['Min', 'Max', 'Clip', 'Where']);
+
 /** ReLU6 may be two nodes, HardSwish ends in a division. */
 function furtherActivated(
   reading: Reading,
@@ -59,7 +61,7 @@ function furtherActivated(
     const { opType } = protoOf(reading, step.node);
     const scales =
       step.role === 'affine' && steps.at(-1)?.role === 'activation' && isLastFactor(reading, step);
-    const clamps = scales || opType === 'Min' || opType === 'Max' || opType === 'Clip';
+    const clamps = scales || (step.role === 'activation' && CLAMPS.has(opType));
     if (!clamps) break;
     steps.push(step);
     value = outputOf(reading, step);

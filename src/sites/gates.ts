@@ -43,6 +43,8 @@ function gateOf(reading: Reading, node: NodeId, gate: ValueId, features: ValueId
     steps.add(step);
     if (steps.size > STEP_LIMIT) return undefined;
     if (step.role === 'convolution') weighted = true;
+    // A depthwise convolution over all of the map pools with weights.
+    if (step.convolution?.depthwise === true && pools(reading, step)) continue;
     if (step.role === 'pool') {
       if (isGlobalPool(reading, step)) continue;
       if (!isReduction(reading, step)) return undefined;

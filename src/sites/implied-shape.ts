@@ -23,8 +23,8 @@ function asRead(reading: Reading, from: string): readonly Dim[] | undefined {
     const readers = stepsAfter(reading, value);
     const convolution = readers.map((step) => step.convolution).find((found) => found?.form === 'conv');
     if (convolution !== undefined) {
-      const { kernel, inChannels, channelsLast } = convolution;
-      if (kernel === undefined || inChannels === undefined || channelsLast) return undefined;
+      const { kernel, inChannels, channelAxis } = convolution;
+      if (kernel === undefined || inChannels === undefined || channelAxis !== 1) return undefined;
       return [undefined, inChannels, ...kernel.map(() => undefined)];
     }
     const next: Step | undefined = readers.find(

@@ -1,7 +1,9 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
 import { isBounded } from './gates.ts';
-import { channelAxisOf, protoOf, type Reading, stepBehind } from './reading.ts';
+import { RESHAPINGS } from './operators.ts';
+import { channelAxisOf, protoOf, type Reading, stepBehind, typeOf } from './reading.ts';
 import { branchOf, forkOf } from './region.ts';
+import { isCrop } from './slices.ts';
 import { LOOKED_THROUGH, type Step } from './step.ts';
 
 /** An inverted residual, read back from its project convolution. */
@@ -71,7 +73,7 @@ export function readInvertedResidual(
     }
   }
   const input = depthwise.inputs[0] ?? '';
-  const tap = floatSide(reading, project, data);
+  const tap = mapSide(reading, project, data);
   const base = { project, ...tap, depthwise, gate: tail.gate, activated };
   const bare = { ...base, expand: undefined, start: input, linearFeed: undefined, steps };
   if (stop(input)) return bare;
@@ -145,13 +147,14 @@ function scaledByPlace(
   return branch === undefined ? undefined : { features, gate: [...branch.steps] };
 }
 
-/** Inside a chain padding and channel shuffles are looked through too. */
+/** Inside a chain padding, cropping and channel shuffles are looked through too. */
 function isPassed(reading: Reading, step: Step): boolean {
   return (
     LOOKED_THROUGH.has(step.role) ||
     step.role === 'shuffle' ||
     PASSED.has(protoOf(reading, step.node).opType) ||
-    isPaddedByConcat(reading, step)
+    isPaddedByConcat(reading, step) ||
+    isCrop(reading, step)
   );
 }
 
@@ -165,15 +168,18 @@ function isPaddedByConcat(reading: Reading, step: Step): boolean {
 /** What changes neither numbers nor their order, and pads: a 1-D convolution may stand in 2-D between such. */
 const PASSED: ReadonlySet<string> = new Set(['Pad', 'Squeeze', 'Unsqueeze']);
 
-/** In front of a DynamicQuantizeLinear, the value is still in floating point. */
-function floatSide(
+/** In front of a DynamicQuantizeLinear, the value is still in floating point; before it is made rows, it is still a map. */
+function mapSide(
   reading: Reading,
   project: Step,
   data: ValueId,
 ): { readonly value: ValueId; readonly readers: readonly NodeId[] } {
   const step = stepBehind(reading, data);
-  if (step !== undefined && protoOf(reading, step.node).opType === 'DynamicQuantizeLinear') {
-    return { value: step.inputs[0] ?? data, readers: [step.node] };
-  }
-  return { value: data, readers: project.nodes };
+  if (step === undefined) return { value: data, readers: project.nodes };
+  const { opType } = protoOf(reading, step.node);
+  const rankOf = (value: ValueId): number => typeOf(reading, value)?.shape?.length ?? 0;
+  const isRows = RESHAPINGS.has(opType) && rankOf(step.inputs[0] ?? '') > rankOf(data);
+  return isRows || opType === 'DynamicQuantizeLinear'
+    ? { value: step.inputs[0] ?? data, readers: [step.node] }
+    : { value: data, readers: project.nodes };
 }

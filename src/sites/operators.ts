@@ -93,12 +93,12 @@ export const ARITHMETIC: ReadonlySet<string> = new Set([
   'QLinearMul',
 ]);
 
+/** What gives the same entries in the same order under other axes. */
+export const RESHAPINGS: ReadonlySet<string> = new Set(['Reshape', 'Flatten', 'Squeeze', 'Unsqueeze']);
+
 /** What moves numbers about and computes none. */
 export const LAYOUTS: ReadonlySet<string> = new Set([
-  'Reshape',
-  'Flatten',
-  'Squeeze',
-  'Unsqueeze',
+  ...RESHAPINGS,
   'Slice',
   'DynamicSlice',
   'Crop',

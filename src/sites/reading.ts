@@ -35,6 +35,8 @@ export interface Reading extends Condensed {
   readonly isData: (value: ValueId) => boolean;
   readonly convolutions: readonly (Convolution | undefined)[];
   readonly convolutionCount: number;
+  /** Nodes that read data and give none: they depend on its shape alone. */
+  readonly asksShape: ReadonlySet<NodeId>;
   /** Data inputs by node. */
   readonly dataInputs: readonly (readonly ValueId[])[];
   /** Steps that walks may still visit, all together: keeps the time linear whatever the graph. */
@@ -55,7 +57,7 @@ export function beginReading(written: GraphView, types: ValueTypes): Reading {
   const condensed = condense(written, types);
   const { view } = condensed;
   const { order } = orderNodes(view);
-  const { names, numbers, reads } = view.wires;
+  const { names, numbers, reads, writes } = view.wires;
   const data = dataValuesOf(view, types, order);
   const isData = (value: ValueId): boolean => {
     const number = numbers.get(value);
@@ -86,6 +88,11 @@ export function beginReading(written: GraphView, types: ValueTypes): Reading {
     isData,
     convolutions,
     convolutionCount: convolutions.filter((convolution) => convolution !== undefined).length,
+    asksShape: new Set(
+      order.filter(
+        (node) => reads[node]?.some((value) => data[value]) && !writes[node]?.some((value) => data[value]),
+      ),
+    ),
     dataInputs: reads.map((values) => readDataInputs(values, data, names)),
     budget: { steps: STEPS_PER_NODE * (view.nodes.length + SPARE_NODES) },
     attention: { last: undefined },
@@ -178,9 +185,10 @@ export function outputOf(reading: Reading, step: Step): ValueId {
   return reading.view.nodes[step.node]?.output[0] ?? '';
 }
 
-/** The uses of a value. */
-export function usesOf(reading: Reading, value: ValueId): readonly Use[] {
-  return reading.view.uses.get(value) ?? [];
+/** The uses of what a value holds: those who ask for its shape, as exporters of open sizes do anywhere, read none of it. */
+export function usesOf({ view, asksShape }: Reading, value: ValueId): readonly Use[] {
+  const uses = view.uses.get(value) ?? [];
+  return asksShape.size === 0 ? uses : uses.filter((use) => use.kind !== 'input' || !asksShape.has(use.node));
 }
 
 /** What is known of a value's type. */

@@ -9,6 +9,9 @@ import type { Step, StepRole } from './step.ts';
 /** What keeps a slice a slice. */
 const PASSING: ReadonlySet<StepRole> = new Set(['pass', 'transpose', 'affine', 'layout', 'shuffle']);
 
+/** What a pooled skip may pass besides. */
+const POOLED: ReadonlySet<StepRole> = new Set(['norm', 'pass', 'transpose']);
+
 /** Steps between a join and the shuffle behind it, or between a shuffle and the split. */
 const WAY_LIMIT = 8;
 
@@ -64,7 +67,7 @@ function variantOf(reading: Reading, join: Step, skip: Branch, branch: Branch): 
   if (others.length === 0) {
     const roles = [...skip.steps].map(({ role }) => role);
     const pooled = roles.filter((role) => role === 'pool').length === 1;
-    if (pooled && roles.every((role) => role === 'pool' || role === 'norm' || role === 'pass')) {
+    if (pooled && roles.every((role) => role === 'pool' || POOLED.has(role))) {
       return [...branch.steps].some(({ role }) => role === 'shuffle') || isShuffled(reading, join)
         ? 'v1'
         : undefined;

@@ -19,6 +19,17 @@ export function isSlice(reading: Reading, { node, role }: Step): boolean {
   return role === 'layout' && SLICES.has(protoOf(reading, node).opType);
 }
 
+/** Whether a step takes positions off a map, as converters even out what their paddings have too much. */
+export function isCrop(reading: Reading, step: Step): boolean {
+  const { opType } = protoOf(reading, step.node);
+  if (opType === 'Crop' || opType === 'CenterCropPad') return true;
+  const [all, some] = [
+    channelsOf(reading, step.inputs[0] ?? ''),
+    channelsOf(reading, outputOf(reading, step)),
+  ];
+  return opType === 'Slice' && all !== undefined && all === some;
+}
+
 /**
  * Whether two branches start from different channels of their fork's value: parts of a split, written as slices, which
  * have as little in common as the outputs of a Split.

@@ -1,5 +1,6 @@
 import { readUndoneReshape } from '../graph/undone-reshape.ts';
 import type { NodeId } from '../graph/view.ts';
+import { isSameAxis } from './channel-axes.ts';
 import { readShuffle } from './channel-shuffle.ts';
 import { isMatrixProduct, startsAtZero } from './convolution.ts';
 import { readFunction } from './elementwise.ts';
@@ -14,10 +15,11 @@ import {
   POOLS,
   PRODUCTS,
   RECURRENT,
+  RESHAPINGS,
   SUMS,
   UPSAMPLES,
 } from './operators.ts';
-import { constantInput, dataInputsOf, firstBehind, protoOf, type Reading } from './reading.ts';
+import { constantInput, dataInputsOf, firstBehind, protoOf, type Reading, typeOf } from './reading.ts';
 import { readElement } from './slices.ts';
 import { readSplitConvolution } from './split-convolution.ts';
 import type { Step, StepRole } from './step.ts';
@@ -41,17 +43,12 @@ export function readSteps(reading: Reading): void {
 function readStep(reading: Reading, node: NodeId): Step | undefined {
   const inputs = dataInputsOf(reading, node);
   const proto = protoOf(reading, node);
+  // Weights, and what asks for the shape of data alone.
+  if (!proto.output.some((value) => reading.isData(value))) return undefined;
   if (inputs.length === 0) {
-    // Bodies capture what they read; a node without data is weights or shapes.
-    return proto.output.some((value) => reading.isData(value))
-      ? {
-          role: RECURRENT.has(proto.opType) ? 'recurrent' : 'other',
-          node,
-          nodes: [node],
-          inputs,
-          convolution: undefined,
-        }
-      : undefined;
+    // Bodies capture what they read.
+    const role = RECURRENT.has(proto.opType) ? 'recurrent' : 'other';
+    return { role, node, nodes: [node], inputs, convolution: undefined };
   }
   const longer =
     readFunction(reading, node) ??
@@ -101,6 +98,7 @@ function roleOf(reading: Reading, node: NodeId, inputs: number): StepRole {
     return isMatrixProduct(opType) || opType === 'Einsum' ? 'attention' : 'other';
   }
   const role = ROLES.get(opType);
+  if (role === 'layout' && keepsChannels(reading, node)) return 'transpose';
   if (role !== undefined) return role;
   // Features where a mask is set, and a constant elsewhere.
   if (opType === 'Where') return 'affine';
@@ -111,6 +109,17 @@ function roleOf(reading: Reading, node: NodeId, inputs: number): StepRole {
   if (PASSING.has(opType)) return 'pass';
   if (ARITHMETIC.has(opType)) return twice(input) ? 'activation' : 'affine';
   return 'other';
+}
+
+/** Whether a reshaping leaves the channels an axis of their own: rows of a map for a matrix product, and back. */
+function keepsChannels(reading: Reading, node: NodeId): boolean {
+  const { opType, input, output } = protoOf(reading, node);
+  if (!RESHAPINGS.has(opType)) return false;
+  const [from, to] = [input[0] ?? '', output[0] ?? ''];
+  const [a, b] = [reading.channelAxes.get(from), reading.channelAxes.get(to)];
+  const [before, after] = [typeOf(reading, from)?.shape, typeOf(reading, to)?.shape];
+  if (a === undefined || b === undefined || before === undefined || after === undefined) return false;
+  return isSameAxis(a, before, b, after);
 }
 
 /** Up to the convolution whose output is quantized. */

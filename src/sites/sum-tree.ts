@@ -1,5 +1,5 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
-import { outputOf, type Reading, stepBehind } from './reading.ts';
+import { outputOf, type Reading, stepBehind, usesOf } from './reading.ts';
 import type { Branch } from './region.ts';
 import { readSkip } from './skip.ts';
 import type { Step } from './step.ts';
@@ -28,7 +28,7 @@ export function sumTree(
 
 /** Whether a sum is only an operand of another sum. */
 export function feedsSumAlone(reading: Reading, step: Step): boolean {
-  const [use, ...more] = reading.view.uses.get(outputOf(reading, step)) ?? [];
+  const [use, ...more] = usesOf(reading, outputOf(reading, step));
   if (use?.kind !== 'input' || more.length > 0) return false;
   return reading.steps[use.node]?.role === 'sum' && reading.owners[use.node] === undefined;
 }
@@ -47,7 +47,7 @@ export function isInnerSum(reading: Reading, node: NodeId, outer: Step): boolean
   for (let depth = 0; depth < OPERAND_LIMIT && step?.role === 'sum'; depth += 1) {
     if (step === outer) return true;
     if (!feedsSumAlone(reading, step)) return false;
-    const [use] = reading.view.uses.get(outputOf(reading, step)) ?? [];
+    const [use] = usesOf(reading, outputOf(reading, step));
     step = use?.kind === 'input' ? reading.steps[use.node] : undefined;
   }
   return false;

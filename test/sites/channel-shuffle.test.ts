@@ -70,6 +70,26 @@ describe('a channel shuffle', () => {
     expect(found.sites).toEqual(['shuffle 1r3', 'shuffle 2r3']);
   });
 
+  it('in a unit that a Concat joins with channels last', async () => {
+    const nhwc = { perm: [0, 2, 3, 1] };
+    const { sites } = await find(
+      [
+        ['AveragePool', 'x', 's', { kernel_shape: [3, 3], pads: [1, 1, 1, 1], strides: [2, 2] }],
+        ['Transpose', 's', 'st', nhwc],
+        '1x1 | x | a',
+        'Relu | a | b',
+        ['Gather', 'b interleaved', 'c1', { axis: 1 }],
+        ['Conv', 'c1 d', 'c2', { group: 16, pads: [1, 1, 1, 1], strides: [2, 2] }],
+        '1x1 | c2 | c3',
+        ['Transpose', 'c3', 'ct', nhwc],
+        ['Concat', 'st ct', 'join', { axis: -1 }],
+        ['Transpose', 'join', 'y', { perm: [0, 3, 1, 2] }],
+      ],
+      { weights: { ...WEIGHTS, p: [16, 16, 1, 1] }, head: false },
+    );
+    expect(sites).toEqual(['shuffle ct']);
+  });
+
   it('is none where channels are only turned around', async () => {
     const between: NodeRow[] = [
       ['Gather', '1join turned', 'shuffled', { axis: 1 }],

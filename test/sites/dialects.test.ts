@@ -22,6 +22,12 @@ const ACTIVATIONS: Readonly<Record<string, readonly (string | NodeRow)[]>> = {
   Relu: ['Relu | i | o'],
   'ReLU6 as Clip': ['Clip | i zero six | o'],
   'ReLU6 as Min of Max': ['Max | i zero | m', 'Min | m six | o'],
+  'ReLU6 as two Wheres': [
+    'Less | i zero | l',
+    'Where | l zero i | m',
+    'Greater | m six | h',
+    'Where | h six m | o',
+  ],
   HardSwish: ['HardSwish | i | o'],
   'HardSwish as Add, Clip, Mul, Div': [
     'Add | i three | a',
@@ -37,6 +43,12 @@ const ACTIVATIONS: Readonly<Record<string, readonly (string | NodeRow)[]>> = {
   ],
   'HardSwish as HardSigmoid, Mul': ['HardSigmoid | i | h', 'Mul | i h | o'],
   'SiLU as Sigmoid, Mul': ['Sigmoid | i | s', 'Mul | i s | o'],
+  'SiLU, half of it laid out otherwise': [
+    ['Transpose', 'i', 't', { perm: [0, 2, 3, 1] }],
+    'Sigmoid | t | s',
+    ['Transpose', 's', 'u', { perm: [0, 3, 1, 2] }],
+    'Mul | i u | o',
+  ],
   Mish: ['Softplus | i | s', 'Tanh | s | t', 'Mul | i t | o'],
   'Mish spelt out': ['Exp | i | e', 'Add | e one | f', 'Log | f | s', 'Tanh | s | t', 'Mul | i t | o'],
   'GELU by Erf': ['Div | i sqrt2 | a', 'Erf | a | b', 'Add | b one | c', 'Mul | i c | m', 'Mul | m half | o'],
@@ -64,16 +76,21 @@ const ACTIVATIONS: Readonly<Record<string, readonly (string | NodeRow)[]>> = {
   Elu: ['Elu | i | o'],
 };
 
+/** A line of a spelling with `i` under another name. */
+function readFrom(line: string | NodeRow, value: string): string | NodeRow {
+  if (typeof line === 'string') return line.replaceAll(/\bi\b/g, value);
+  const [op, inputs, outputs, attributes = {}] = line;
+  return [op, inputs.replaceAll(/\bi\b/g, value), outputs, attributes];
+}
+
 describe('activations in any spelling', () => {
   it.each(Object.entries(ACTIVATIONS))('%s', async (_, spelling) => {
-    const rename = (line: string | NodeRow) =>
-      typeof line === 'string' ? line.replaceAll(/\bi\b/g, 'd1') : line;
+    const rename = (line: string | NodeRow) => readFrom(line, 'd1');
     const inverted = await find(['dw | x | d1', ...spelling.map(rename), '1x1 | o | p1', '3x3 | p1 | y'], {
       weights: NUMBERS,
     });
     expect(inverted.sites).toEqual(['inverted-residual o']);
-    const behind = (line: string | NodeRow) =>
-      typeof line === 'string' ? line.replaceAll(/\bi\b/g, 'p1') : line;
+    const behind = (line: string | NodeRow) => readFrom(line, 'p1');
     const separable = await find(
       ['dw | x | d1', 'Relu | d1 | d2', '1x1 | d2 | p1', ...spelling.map(behind)],
       {
@@ -146,6 +163,26 @@ describe('gates in any spelling', () => {
       ['Unsqueeze', 'w1 last', 'e'],
       ['Sigmoid', 'e', 'g'],
     ],
+    'products with the weights first': [
+      ['ReduceMean', 'c1', 's', { axes: [2, 3], keepdims: 0 }],
+      ['Reshape', 's column', 't'],
+      ['MatMul', 'w t', 'r'],
+      ['Relu', 'r', 'a'],
+      ['MatMul', 'w a', 'e'],
+      ['Sigmoid', 'e', 'h'],
+      ['Reshape', 'h shape', 'g'],
+    ],
+    'products by letters': [
+      ['ReduceMean', 'c1', 's', { axes: [2, 3], keepdims: 1 }],
+      ['Einsum', 's w', 'r', { equation: 'bchw,cd->bdhw' }],
+      ['Relu', 'r', 'a'],
+      ['Einsum', 'w a', 'e', { equation: 'oc, bc... -> bo...' }],
+      ['Sigmoid', 'e', 'g'],
+    ],
+    'pooled by a depthwise convolution': [
+      ['Conv', 'c1 whole', 's', { group: 16 }],
+      ...rows('1x1 | s | e', 'Sigmoid | e | g'),
+    ],
     'an average pooling of the whole map, and a hard sigmoid spelt out': [
       ['AveragePool', 'c1', 's', { kernel_shape: [32, 32] }],
       ...rows('1x1 | s | e', 'Add | e three | f', 'Clip | f zero six | h', 'Div | h six | g'),
@@ -174,6 +211,8 @@ describe('gates in any spelling', () => {
         weights: {
           ...NUMBERS,
           w: [16, 16],
+          whole: [16, 1, 32, 32],
+          column: { ints: [-1, 16, 1] },
           shape: { ints: [1, 16, 1, 1] },
           last: { ints: [3] },
           k3: [1, 1, 3],
@@ -331,6 +370,168 @@ describe('what other tools wrote', () => {
     );
     expect(sites).toEqual(['inverted-residual r']);
     expect(report.sites[0]?.uses).toEqual([{ kind: 'input', node: report.sites[0]?.node, input: 0 }]);
+  });
+});
+
+describe('reshapings', () => {
+  const weights = {
+    same: { ints: [0, 0, 0, 0] },
+    more: { ints: [1, 1, 16, 32, 32] },
+    back: { ints: [-1, 16, 32, 32] },
+    rows: { ints: [-1, 16] },
+    map: { ints: [1, 32, 32, 16] },
+    places: { ints: [0, 16, -1] },
+    first: { ints: [0] },
+    w: [16, 16],
+    one: { floats: Array(16).fill(1), dims: [16] },
+  };
+  const nhwc = { perm: [0, 2, 3, 1] };
+  const nchw = { perm: [0, 3, 1, 2] };
+
+  it.each(
+    Object.entries<readonly NodeRow[]>({
+      'to the shape that is read off': [
+        ['Shape', 'd1', 's'],
+        ['Reshape', 'd1 s', 'o'],
+      ],
+      'to the same shape': [['Reshape', 'd1 same', 'o']],
+      'flattened and back': [
+        ['Flatten', 'd1', 'f'],
+        ['Reshape', 'f back', 'o'],
+      ],
+      'to axes of a sequence and back (CNTK)': [
+        ['Unsqueeze', 'd1 first', 'u'],
+        ['Reshape', 'u more', 'v'],
+        ['Reshape', 'v back', 'o'],
+      ],
+      'a norm of rows': [
+        ['Transpose', 'd1', 't', nhwc],
+        ['Reshape', 't rows', 'u'],
+        ['BatchNormalization', 'u one one one one', 'v'],
+        ['Reshape', 'v map', 'n'],
+        ['Transpose', 'n', 'o', nchw],
+      ],
+    }),
+  )('that are undone: %s', async (_, reshaped) => {
+    const { sites, reasons } = await find(
+      ['dw | x | d1', ...reshaped, 'Relu | o | r', '1x1 | r | p1', 'Add | p1 x | y'],
+      { weights },
+    );
+    expect(sites).toEqual(['inverted-residual r']);
+    expect(reasons).toEqual({});
+  });
+
+  it('a 1x1 convolution as a product of rows is tapped where its features are a map', async () => {
+    const { sites, report } = await find(
+      [
+        'dw | x | d1',
+        'Relu | d1 | d2',
+        ['Transpose', 'd2', 't', nhwc],
+        ['Reshape', 't rows', 'u'],
+        ['MatMul', 'u w', 'v'],
+        ['Reshape', 'v map', 'n'],
+        ['Transpose', 'n', 'p1', nchw],
+        'Add | p1 x | y',
+      ],
+      { weights },
+    );
+    expect(sites).toEqual(['inverted-residual t']);
+    expect(report.sites).toMatchObject([{ channelAxis: 3, rank: 4, spatial: [32, 32] }]);
+  });
+
+  it('a gate on places in a row is one', async () => {
+    const { sites, gates } = await find(
+      [
+        'dw | x | d1',
+        'Relu | d1 | d2',
+        'GlobalAveragePool | d2 | s',
+        '1x1 | s | e',
+        'Sigmoid | e | g',
+        ['Reshape', 'd2 places', 'f'],
+        ['Reshape', 'g places', 'h'],
+        'Mul | f h | m',
+        ['Reshape', 'm back', 'n'],
+        '1x1 | n | p1',
+        '3x3 | p1 | y',
+      ],
+      { weights },
+    );
+    expect([sites, gates]).toEqual([[], ['se f']]);
+  });
+});
+
+describe('1x1 convolutions as products', () => {
+  const weights = { w: [16, 16], places: { ints: [0, 16, -1] }, back: { ints: [0, 16, 32, 32] } };
+
+  it.each<readonly [string, string, readonly NodeRow[]]>([
+    ['by letters', 'd2', [['Einsum', 'd2 w', 'p1', { equation: 'nchw,dc->ndhw' }]]],
+    [
+      'with the weights first',
+      'd2',
+      [
+        ['Reshape', 'd2 places', 'f'],
+        ['MatMul', 'w f', 'm'],
+        ['Reshape', 'm back', 'p1'],
+      ],
+    ],
+  ])('%s', async (_, value, product) => {
+    const lines = ['dw | x | d1', 'Relu | d1 | d2', ...product];
+    const inverted = await find([...lines, 'Add | p1 x | y'], { weights });
+    expect(inverted.sites).toEqual([`inverted-residual ${value}`]);
+    expect(inverted.report.sites).toMatchObject([{ channelAxis: 1, rank: 4 }]);
+    expect((await find([...lines, 'Relu | p1 | y'], { weights })).sites).toEqual(['depthwise-separable y']);
+  });
+});
+
+describe('paddings that are evened out', () => {
+  it('behind a strided convolution, by a slice of positions', async () => {
+    const { sites } = await find(
+      [
+        ['Conv', 'x d', 'd1', { group: 16, pads: [2, 2, 1, 1], strides: [2, 2] }],
+        ['Slice', 'd1 one end places', 'd2'],
+        'Relu | d2 | d3',
+        '1x1 | d3 | p1',
+        '3x3 | p1 | y',
+      ],
+      { weights: { one: { ints: [1, 1] }, end: { ints: [99, 99] }, places: { ints: [2, 3] } } },
+    );
+    expect(sites).toEqual(['inverted-residual d3']);
+  });
+});
+
+describe('shapes that are read off', () => {
+  const weights = { zero: NUMBERS.zero, bias: { floats: Array(16).fill(0.1), dims: [1, 16, 1, 1] } };
+  /** A bias, and the bound of an activation, stretched to the size of what they meet (JAX). */
+  const layer = (conv: string, from: string, to: string): (string | NodeRow)[] => [
+    `${conv} | ${from} | ${to}c`,
+    ['Shape', `${to}c`, `${to}s`],
+    ['Expand', `bias ${to}s`, `${to}b`],
+    ['Add', `${to}c ${to}b`, `${to}a`],
+    ['Expand', `zero ${to}s`, `${to}z`],
+    ['Max', `${to}a ${to}z`, to],
+  ];
+
+  it('are no way out of a module', async () => {
+    const { sites } = await find(
+      [
+        ...layer('1x1', 'x', 'a'),
+        ...layer('3x3', 'x', 'b'),
+        ...layer('5x5', 'x', 'c1'),
+        ['Concat', 'a b c1', 'y', { axis: 1 }],
+      ],
+      { weights: { ...weights, p: [16, 48, 1, 1] }, head: true },
+    );
+    expect(sites).toEqual(['inception y']);
+  });
+
+  it('end no layer', async () => {
+    expect((await find([...layer('3x3', 'x', 'a'), ...layer('3x3', 'a', 'b')], { weights })).sites).toEqual([
+      'plain x',
+      'plain a',
+      'plain b',
+    ]);
+    const separable = await find([...layer('dw', 'x', 'a'), ...layer('1x1', 'a', 'b')], { weights });
+    expect(separable.sites).toEqual(['depthwise-separable b']);
   });
 });
 

@@ -88,6 +88,11 @@ const REWRITINGS: Readonly<Record<string, Rewriting>> = {
     node('Transpose', [from], `${to}t`, [0, 2, 3, 1]),
     node('Transpose', [`${to}t`], to, [0, 3, 1, 2]),
   ]),
+  'flattened in between': onEdges(0.2, MAPS, (from, to) => [
+    node('Shape', [from], `${to}s`),
+    node('Flatten', [from], `${to}f`),
+    node('Reshape', [`${to}f`, `${to}s`], to),
+  ]),
 };
 
 /** Any order in which producers stand before readers. */
