@@ -2,6 +2,7 @@ import { DataType, type DataTypeNumber } from '../onnx/data-type.ts';
 import { fromBfloat16, fromFloat16, toBfloat16, toFloat16 } from '../onnx/half.ts';
 import type { NodeProto, TensorProto } from '../onnx/model-file.ts';
 import { elementCount, inlineNumbers } from '../onnx/tensor-data.ts';
+import { castType } from './shapes/rule.ts';
 import { type GraphView, producerOf, type ValueId } from './view.ts';
 
 /** A value that does not depend on the graph's inputs. */
@@ -51,7 +52,7 @@ export function constantOf(
     case 'CastLike':
       return source();
     case 'Cast':
-      return cast(source(), node.attribute.get('to')?.i ?? DataType.UNDEFINED);
+      return cast(source(), castType(node));
     case 'Transpose':
       return transposed(source(), node.attribute.get('perm')?.ints);
     case 'DequantizeLinear':

@@ -2,6 +2,7 @@ import type { Dim, NodeProto } from '../onnx/model-file.ts';
 import { constantNumbers } from './partial-values.ts';
 import { axesOf, axisOf, type Shape } from './shapes/dims.ts';
 import { intOf, intsOf } from './shapes/rule.ts';
+import { writtenScales } from './shapes/slicing.ts';
 import type { GraphView } from './view.ts';
 
 /**
@@ -84,7 +85,7 @@ const transposed: StrideRule = (operands) => {
 const resized: StrideRule = (operands) => {
   const { view, node, output } = operands;
   const old = node.opType === 'Upsample' || view.opset < 11;
-  const scales = node.attribute.get('scales')?.floats ?? numbersOf(view, node.input[old ? 1 : 2]) ?? [];
+  const scales = writtenScales(node) ?? numbersOf(view, node.input[old ? 1 : 2]) ?? [];
   const axes = intsOf(node, 'axes');
   return dataOf(operands, output?.length)?.map((stride, axis, { length }) => {
     const scale =

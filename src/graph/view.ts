@@ -35,7 +35,7 @@ export interface Producer {
 export interface GraphView {
   readonly model: ModelFile;
   readonly graph: GraphProto;
-  /** Version of ONNX's own operator set; 0 where it is not imported. */
+  /** Version of ONNX's own operator set; 0 where it is not imported, though files of that format should. */
   readonly opset: number;
   readonly nodes: readonly NodeProto[];
   /** The same with numbers for names, for what goes through all of the graph. */
@@ -74,7 +74,7 @@ export function viewGraph(model: ModelFile): GraphView {
   return {
     model,
     graph,
-    opset: model.opsetImport.find((entry) => entry.domain === '')?.version ?? 0,
+    opset: model.opsetImport.find((entry) => entry.domain === '')?.version ?? impliedOpset(model),
     nodes: graph.node,
     wires,
     producers: findProducers(wires),
@@ -86,6 +86,14 @@ export function viewGraph(model: ModelFile): GraphView {
     functions: new Map(model.functions.map((entry) => [`${entry.domain}:${entry.name}`, entry])),
   };
 }
+
+/** Files from before versions were imported are of the first one. */
+function impliedOpset({ irVersion, opsetImport }: ModelFile): number {
+  return irVersion > 0 && irVersion < IMPORTING_IR && opsetImport.length === 0 ? 1 : 0;
+}
+
+/** The first version of the format in which a model says what operator sets it imports. */
+const IMPORTING_IR = 3;
 
 function findProducers(wires: Wires): ValueTable<Producer> {
   const producers = new ValueTable<Producer>(wires);

@@ -74,6 +74,13 @@ const FLOATING: ReadonlySet<number> = new Set([
   DataType.BFLOAT16,
 ]);
 
+const NUMBERS: ReadonlyMap<string, DataTypeNumber> = new Map(Object.entries(DataType));
+
+/** The number of an element type by the name that the ONNX spec has for it. */
+export function dataTypeNumber(name: string): DataTypeNumber | undefined {
+  return NUMBERS.get(name);
+}
+
 /** The name of an element type as the ONNX spec writes it; an unknown one by its number. */
 export function dataTypeName(dataType: DataTypeNumber): string {
   return NAMES.get(dataType) ?? `data type ${dataType}`;

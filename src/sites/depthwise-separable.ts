@@ -1,5 +1,6 @@
+import { castType } from '../graph/shapes/rule.ts';
 import type { ValueId } from '../graph/view.ts';
-import { DataType, isFloating } from '../onnx/data-type.ts';
+import { isFloating } from '../onnx/data-type.ts';
 import { allUses, type Block, type Context, type Found, firstReader, reject } from './block.ts';
 import { activatedOutput, isLinear } from './forward.ts';
 import { type InvertedResidual, readInvertedResidual } from './inverted-residual.ts';
@@ -125,10 +126,10 @@ export function findDepthwiseSeparables({ reading, taken, asked, tell }: Context
 
 /** Whether a step makes integers of its numbers: a network that was exported as integer arithmetic on floats. */
 function roundsToIntegers(reading: Reading, step: Step): boolean {
-  const { opType, attribute } = protoOf(reading, step.node);
+  const proto = protoOf(reading, step.node);
+  const { opType } = proto;
   if (opType === 'Floor' || opType === 'Round' || opType === 'Ceil') return true;
-  const to = attribute.get('to')?.i ?? DataType.UNDEFINED;
-  return opType === 'Cast' && !isFloating(to);
+  return opType === 'Cast' && !isFloating(castType(proto));
 }
 
 /** Steps are listed from the pointwise convolution back: those up to the depthwise one are the pair's own. */

@@ -314,6 +314,7 @@ describe('elementwise operators', () => {
     expect(await infer('IsNaN', [half])).toEqual([{ dataType: BOOL, shape: [2] }]);
     expect(await typeOf('Where', [typed(BOOL, 1), half, half])).toEqual([FLOAT16]);
     expect(await typeOf('Cast', [half], at({ to: DOUBLE }))).toEqual([DOUBLE]);
+    expect(await typeOf('Cast', [half], at({ to: 'DOUBLE' }, 5))).toEqual([DOUBLE]);
     expect(await typeOf('CastLike', [half, typed(INT32, 1)])).toEqual([INT32]);
     expect(await typeOf('Dropout', [half], { outputs: 2 })).toEqual([FLOAT16, BOOL]);
     expect(await typeOf('Dropout', [half], { outputs: 2, opset: 7 })).toEqual([FLOAT16, FLOAT16]);
@@ -491,6 +492,12 @@ describe('slicing operators', () => {
       [['N', 3, 4, 4], undefined, undefined, typed(INT64, 4)],
       {},
       [undefined, undefined, undefined, undefined],
+    ],
+    [
+      'Upsample',
+      [['N', 3, 4, 4]],
+      at({ height_scale: { float: 2 }, width_scale: { float: 3 } }, 6),
+      ['N', 3, 8, 12],
     ],
     ['Upsample', [['N', 3, 4, 4]], at({ scales: { floats: [1, 1, 2, 2] } }, 7), ['N', 3, 8, 8]],
     ['Upsample', [['N', 3, 4, 4], floats(1, 1, 2, 2)], at({}, 9), ['N', 3, 8, 8]],

@@ -46,9 +46,10 @@ describe('stridesOf', () => {
         ['ConvTranspose', 'up2 t', 'half', { strides: [2, 2] }],
         ['DepthToSpace', 'c', 'd', { blocksize: 2 }],
         ['SpaceToDepth', 'c', 's2', { blocksize: 2 }],
+        ['Upsample', 'c', 'old', { height_scale: { float: 2 }, width_scale: { float: 2 } }],
       ],
     });
-    expect(found).toEqual({ x: 1, c: 4, up: 2, down: 8, up2: 1, half: 0.5, d: 2, s2: 8 });
+    expect(found).toEqual({ x: 1, c: 4, up: 2, down: 8, up2: 1, half: 0.5, d: 2, s2: 8, old: 2 });
   });
 
   it('asks the sizes where Resize is given only those', async () => {

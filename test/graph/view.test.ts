@@ -81,6 +81,9 @@ describe('viewGraph', () => {
     expect((await viewOfBytes(w.message(7), opset('ai.onnx.ml', 3), opset('', 17))).opset).toBe(17);
     expect((await viewOfBytes(w.message(7), opset('ai.onnx', 18))).opset).toBe(18);
     expect((await viewOfBytes(w.message(7), opset('ai.onnx.ml', 3))).opset).toBe(0);
+    // The format's third version came with imports; what is older is of the first operators.
+    expect((await viewOfBytes(w.int(1, 2), w.message(7))).opset).toBe(1);
+    expect((await viewOfBytes(w.int(1, 3), w.message(7))).opset).toBe(0);
   });
 
   it('keeps names apart that differ in bytes that are not UTF-8', async () => {

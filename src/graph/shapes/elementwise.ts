@@ -2,7 +2,7 @@ import { DataType } from '../../onnx/data-type.ts';
 import type { NodeProto } from '../../onnx/model-file.ts';
 import type { ValueType } from '../types.ts';
 import { broadcastShapes, type Shape } from './dims.ts';
-import { intOf, type Rule, type RuleContext, type RuleTable, reshaped, sameRule, typeAt } from './rule.ts';
+import { castType, type Rule, type RuleContext, type RuleTable, reshaped, sameRule, typeAt } from './rule.ts';
 
 /** The output is of the first input's type and shape. */
 export const sameAsInput: Rule = (_node, inputs) => [typeAt(inputs, 0)];
@@ -29,9 +29,7 @@ const where: Rule = (_node, inputs) => [
 
 const test: Rule = (_node, inputs) => [{ dataType: DataType.BOOL, shape: typeAt(inputs, 0).shape }];
 
-const cast: Rule = (node, inputs) => [
-  { dataType: intOf(node, 'to', DataType.UNDEFINED), shape: typeAt(inputs, 0).shape },
-];
+const cast: Rule = (node, inputs) => [{ dataType: castType(node), shape: typeAt(inputs, 0).shape }];
 
 const castLike: Rule = (_node, inputs) => [reshaped(typeAt(inputs, 1), typeAt(inputs, 0).shape)];
 

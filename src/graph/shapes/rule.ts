@@ -1,4 +1,4 @@
-import { DataType, type DataTypeNumber } from '../../onnx/data-type.ts';
+import { DataType, type DataTypeNumber, dataTypeNumber } from '../../onnx/data-type.ts';
 import type { Dim, GraphProto, NodeProto } from '../../onnx/model-file.ts';
 import type { PartialTensor, ValueType } from '../types.ts';
 
@@ -48,6 +48,12 @@ export function hasInput(node: NodeProto, input: number): boolean {
 /** An integer attribute. */
 export function intOf(node: NodeProto, name: string, fallback: number): number {
   return node.attribute.get(name)?.i ?? fallback;
+}
+
+/** The element type that a Cast makes, by its number; up to opset 5 by its name. */
+export function castType({ attribute }: NodeProto): DataTypeNumber {
+  const to = attribute.get('to');
+  return dataTypeNumber(to?.s ?? '') ?? to?.i ?? DataType.UNDEFINED;
 }
 
 /** A list attribute of integers, or nothing where it is not there or was too long to be read. */

@@ -1,5 +1,5 @@
 import { DataType } from '../../onnx/data-type.ts';
-import type { Dim } from '../../onnx/model-file.ts';
+import type { Dim, NodeProto } from '../../onnx/model-file.ts';
 import type { ValueType } from '../types.ts';
 import { addDims, axisOf, mergeDims, unknownDims, withDims } from './dims.ts';
 import {
@@ -216,7 +216,7 @@ const resize: Rule = (node, inputs, context) => {
   const sizes = old || !hasInput(node, 3) ? undefined : (context.numbers(3)?.entries ?? []);
   const policy = node.attribute.get('keep_aspect_ratio_policy')?.s ?? 'stretch';
   const cropped = node.attribute.get('coordinate_transformation_mode')?.s === 'tf_crop_and_resize';
-  const scales = node.attribute.get('scales')?.floats ?? context.numbers(old ? 1 : 2)?.entries ?? [];
+  const scales = writtenScales(node) ?? context.numbers(old ? 1 : 2)?.entries ?? [];
   for (const [at, axis] of axes.entries()) {
     if (axis === undefined) return [reshaped(data, unknownDims(shape.length))];
     if (sizes !== undefined) replaced.set(axis, policy === 'stretch' ? sizes[at] : undefined);
@@ -224,6 +224,13 @@ const resize: Rule = (node, inputs, context) => {
   }
   return [reshaped(data, withDims(shape, replaced))];
 };
+
+/** Scales that are attributes, as Upsample has them below opset 9: of all axes, or at first of height and width. */
+export function writtenScales({ attribute }: NodeProto): readonly number[] | undefined {
+  const [height, width] = [attribute.get('height_scale'), attribute.get('width_scale')];
+  if (height === undefined && width === undefined) return attribute.get('scales')?.floats;
+  return [1, 1, height?.f ?? 1, width?.f ?? 1];
+}
 
 /** Scales are float32, and so is the product in onnxruntime. */
 function scaledDim(size: Dim, scale: Dim): Dim {
