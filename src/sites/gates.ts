@@ -24,10 +24,14 @@ const STEP_LIMIT = 64;
  * over branches, or in a PRelu.
  */
 export function readGate(reading: Reading, node: NodeId): Step | undefined {
-  if (!PRODUCTS.has(protoOf(reading, node).opType)) return undefined;
+  const { opType } = protoOf(reading, node);
+  const divides = opType === 'Div';
+  if (!divides && !PRODUCTS.has(opType)) return undefined;
   const operands = dataInputsOf(reading, node);
   if (operands.length !== 2) return undefined;
   const [a, b] = operands as [ValueId, ValueId];
+  // By 1 + exp(-x), which is a sigmoid too.
+  if (divides) return gateOf(reading, node, b, a);
   return gateOf(reading, node, b, a) ?? gateOf(reading, node, a, b);
 }
 
@@ -43,6 +47,8 @@ function gateOf(reading: Reading, node: NodeId, gate: ValueId, features: ValueId
     steps.add(step);
     if (steps.size > STEP_LIMIT) return undefined;
     if (step.role === 'convolution') weighted = true;
+    // An operator that nobody knows pools, if what comes of the features by it bounds them.
+    if (isUnknown(reading, step) && step.inputs[0] === features && isBounded(reading, gate)) continue;
     // A depthwise convolution over all of the map pools with weights.
     if (step.convolution?.depthwise === true && pools(reading, step)) continue;
     if (step.role === 'pool') {
@@ -69,6 +75,14 @@ function gateOf(reading: Reading, node: NodeId, gate: ValueId, features: ValueId
     inputs: [features],
     convolution: undefined,
   };
+}
+
+function isUnknown(reading: Reading, step: Step): boolean {
+  return (
+    step.role === 'other' &&
+    step.inputs.length === 1 &&
+    typeOf(reading, outputOf(reading, step))?.shape === undefined
+  );
 }
 
 /** Statistics of whole maps that are written out: deviations beside means, as IMDN's contrast has them. */

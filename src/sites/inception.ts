@@ -3,6 +3,7 @@ import { isFire } from './fire.ts';
 import {
   areApart,
   convolutionsOf,
+  convolvesMap,
   isClosed,
   joinsChannels,
   type Module,
@@ -63,26 +64,28 @@ function kindOf(reading: Reading, join: Step, { source, branches }: Module): Sit
   if (branches.some(({ operand }) => operand === source)) return undefined;
   if (!areApart(branches) || !isClosed(reading, join.node, branches)) return undefined;
   if (!branches.every((branch) => computes(reading, branch))) return undefined;
-  const weighted = branches.filter((branch) => convolutionsOf(branch).length > 0);
+  const weighted = branches.filter((branch) => convolutionsOf(reading, branch).length > 0);
   const [first, second] = weighted;
   if (first === undefined || second === undefined) return undefined;
   if (branches.length === 2) {
     if (isFire(reading, join, { source, branches })) return 'fire';
     // A 1x1 convolution beside a branch is a partial shortcut (CSP), no module.
-    if (!branches.every((branch) => reachOf(branch) > 1)) return undefined;
+    if (!branches.every((branch) => reachOf(reading, branch) > 1)) return undefined;
   }
-  const forms = new Set(weighted.map((branch) => `${convolutionsOf(branch).length}:${reachOf(branch)}`));
+  const forms = new Set(
+    weighted.map((branch) => `${convolutionsOf(reading, branch).length}:${reachOf(reading, branch)}`),
+  );
   const pools = branches.some(({ steps }) => [...steps].some(({ role }) => role === 'pool'));
   return forms.size > 1 || pools ? 'inception' : undefined;
 }
 
 /** A branch computes something in the map's own resolution; dilation makes it a pyramid of receptive fields. */
-function computes(reading: Reading, { steps }: Branch): boolean {
+function computes(reading: Reading, branch: Branch): boolean {
   let works = false;
-  for (const step of steps) {
+  for (const step of branch.steps) {
     switch (step.role) {
       case 'convolution':
-        if (step.convolution?.dilated === true || step.convolution?.form === 'matmul') return false;
+        if (step.convolution?.dilated === true || !convolvesMap(reading, branch, step)) return false;
         works = true;
         break;
       case 'pool':

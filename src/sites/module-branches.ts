@@ -1,8 +1,8 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
 import { kernelSize } from './convolution.ts';
-import { channelAxisOf, outputOf, protoOf, type Reading, usesOf } from './reading.ts';
+import { channelAxisOf, outputOf, protoOf, type Reading, typeOf, usesOf } from './reading.ts';
 import { type Branch, branchOf, forkOf } from './region.ts';
-import type { Step } from './step.ts';
+import type { Step, StepRole } from './step.ts';
 
 /** The branches that a Concat joins, where all start from one value. */
 export interface Module {
@@ -19,6 +19,9 @@ export function readModule(reading: Reading, join: Step): Module | undefined {
   return source === undefined || more.length > 0 ? undefined : { source, branches };
 }
 
+/** What branches may share: the same features under another order of axes. */
+const SHARED: ReadonlySet<StepRole> = new Set(['pass', 'transpose']);
+
 /**
  * Whether branches run side by side: no two share a step, but for those of three or more that fan out into single
  * convolutions at their end (1x3 beside 3x1 in Inception-v4), as if a Concat of their own had joined these.
@@ -26,7 +29,8 @@ export function readModule(reading: Reading, join: Step): Module | undefined {
 export function areApart(branches: readonly Branch[]): boolean {
   const readers = new Map<Step, number>();
   for (const { steps } of branches) for (const step of steps) readers.set(step, (readers.get(step) ?? 0) + 1);
-  const fans = branches.filter(({ steps }) => [...steps].some((step) => readers.get(step) !== 1));
+  const isShared = (step: Step): boolean => readers.get(step) !== 1 && !SHARED.has(step.role);
+  const fans = branches.filter(({ steps }) => [...steps].some(isShared));
   const apart = branches.length - fans.length;
   return (
     fans.length === 0 ||
@@ -51,16 +55,22 @@ export function isClosed(reading: Reading, join: NodeId, branches: readonly Bran
   );
 }
 
-/** The convolutions over positions of a branch. */
-export function convolutionsOf({ steps }: Branch): readonly Step[] {
-  return [...steps].filter(({ convolution }) => convolution?.form === 'conv');
+/** Whether a step of a branch convolves its map: with a kernel, or as a product of matrices that gives a map, no tokens. */
+export function convolvesMap(reading: Reading, { operand }: Branch, { convolution }: Step): boolean {
+  if (convolution?.form === 'conv') return true;
+  return convolution?.form === 'matmul' && (typeOf(reading, operand)?.shape?.length ?? 0) > 3;
+}
+
+/** The convolutions over the map of a branch. */
+export function convolutionsOf(reading: Reading, branch: Branch): readonly Step[] {
+  return [...branch.steps].filter((step) => convolvesMap(reading, branch, step));
 }
 
 /** The largest kernel of a branch. */
-export function reachOf(branch: Branch): number {
+export function reachOf(reading: Reading, branch: Branch): number {
   return Math.max(
     1,
-    ...convolutionsOf(branch).map(({ convolution }) =>
+    ...convolutionsOf(reading, branch).map(({ convolution }) =>
       convolution === undefined ? 1 : kernelSize(convolution),
     ),
   );

@@ -36,7 +36,8 @@ function readUnit(reading: Reading, join: Step): Block | undefined {
   const fork = forkOf(reading, join.inputs);
   const [a, b] = join.inputs.map((operand) => branchOf(reading, operand, fork));
   if (a === undefined || b === undefined || !areApart([a, b])) return undefined;
-  const [skip, branch] = convolutionsOf(a).length <= convolutionsOf(b).length ? [a, b] : [b, a];
+  const [skip, branch] =
+    convolutionsOf(reading, a).length <= convolutionsOf(reading, b).length ? [a, b] : [b, a];
   const variant = variantOf(reading, join, skip, branch);
   if (variant === undefined) return undefined;
   const value = branch.operand;
@@ -60,10 +61,14 @@ function readUnit(reading: Reading, join: Step): Block | undefined {
 }
 
 function variantOf(reading: Reading, join: Step, skip: Branch, branch: Branch): string | undefined {
-  const depthwise = convolutionsOf(branch).filter(({ convolution }) => convolution?.depthwise === true);
-  const pointwise = convolutionsOf(branch).filter(({ convolution }) => convolution?.pointwise === true);
+  const depthwise = convolutionsOf(reading, branch).filter(
+    ({ convolution }) => convolution?.depthwise === true,
+  );
+  const pointwise = convolutionsOf(reading, branch).filter(
+    ({ convolution }) => convolution?.pointwise === true,
+  );
   if (depthwise.length !== 1 || pointwise.length === 0) return undefined;
-  const others = convolutionsOf(skip);
+  const others = convolutionsOf(reading, skip);
   if (others.length === 0) {
     const roles = [...skip.steps].map(({ role }) => role);
     const pooled = roles.filter((role) => role === 'pool').length === 1;

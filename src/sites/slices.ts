@@ -4,7 +4,7 @@ import type { Branch } from './region.ts';
 import type { Step } from './step.ts';
 
 /** What takes some entries of a value, in their order. */
-const SLICES: ReadonlySet<string> = new Set(['Slice', 'DynamicSlice', 'Split', 'SequenceAt']);
+const SLICES: ReadonlySet<string> = new Set(['Slice', 'DynamicSlice', 'Split', 'SequenceAt', 'Gather']);
 
 /** Reads an element of a sequence that SplitToSequence has made of a value as a slice of that value. */
 export function readElement(reading: Reading, node: NodeId): Step | undefined {

@@ -2,7 +2,10 @@ import type { NodeId, ValueId } from '../graph/view.ts';
 import { type Convolution, kernelSize } from './convolution.ts';
 import { CONCATS } from './operators.ts';
 import { protoOf, type Reading, stepBehind } from './reading.ts';
-import type { Step } from './step.ts';
+import { LOOKED_THROUGH, type Step } from './step.ts';
+
+/** Between a convolution over a slice and the Concat: a norm or bias, and the axes in another order. */
+const WAY_LIMIT = 8;
 
 /** What takes some of the channels. */
 const SLICES: ReadonlySet<string> = new Set(['Split', 'Slice', 'Gather']);
@@ -19,17 +22,29 @@ export function readSplitConvolution(reading: Reading, node: NodeId): Step | und
   const slices = new Set<ValueId>();
   const nodes = new Set<NodeId>([node]);
   const convolutions: Convolution[] = [];
+  /** Goes back past biases and other orders of axes, which become part of the convolution. */
+  const pass = (from: ValueId): ValueId => {
+    let value = from;
+    for (let passed = 0; passed < WAY_LIMIT; passed += 1) {
+      const step = stepBehind(reading, value);
+      if (step === undefined || !LOOKED_THROUGH.has(step.role)) break;
+      for (const inner of step.nodes) nodes.add(inner);
+      value = step.inputs[0] ?? '';
+    }
+    return value;
+  };
   for (const operand of operands) {
-    const step = stepBehind(reading, operand);
-    if (step?.convolution?.form !== 'conv' || step.nodes.length > 1 || step.inputs.length !== 1)
-      return undefined;
-    const [part = ''] = step.inputs;
+    const step = stepBehind(reading, pass(operand));
+    if (step?.role !== 'convolution' || step.inputs.length !== 1) return undefined;
+    const part = pass(step.inputs[0] ?? '');
     const slice = stepBehind(reading, part);
-    if (slice?.role !== 'layout' || slice.inputs.length !== 1) return undefined;
+    if (slice?.role !== 'layout' || slice.inputs.length !== 1 || step.convolution === undefined)
+      return undefined;
     if (!SLICES.has(protoOf(reading, slice.node).opType)) return undefined;
     sources.add(slice.inputs[0] ?? '');
     slices.add(part);
-    nodes.add(step.node).add(slice.node);
+    for (const inner of step.nodes) nodes.add(inner);
+    nodes.add(slice.node);
     convolutions.push(step.convolution);
   }
   const [first] = convolutions;

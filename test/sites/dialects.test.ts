@@ -197,6 +197,10 @@ describe('gates in any spelling', () => {
       ),
       ['Sigmoid', 'e', 'g'],
     ],
+    'pooled by an operator of PyTorch, which falls back on those it cannot write': [
+      ['org.pytorch.aten:ATen', 'c1', 's', { operator: 'adaptive_avg_pool2d' }],
+      ...rows('1x1 | s | e', 'Sigmoid | e | g'),
+    ],
     'brought back to size': [
       ...rows('GlobalAveragePool | c1 | s', '1x1 | s | e', 'Sigmoid | e | h'),
       ['Resize', 'h _ up', 'g'],
@@ -223,6 +227,25 @@ describe('gates in any spelling', () => {
     expect([sites, gates]).toEqual([[], ['se c1']]);
     expect(reasons['y']).toBe('has-gate');
     expect(Object.values(reasons)).not.toContain('merges-branches');
+  });
+
+  it('a division by one and an exponential', async () => {
+    const { sites, gates } = await find(
+      [
+        '3x3 | x | c1',
+        ...rows(
+          'GlobalAveragePool | c1 | s',
+          '1x1 | s | z',
+          'Neg | z | n',
+          'Exp | n | ex',
+          'Add | ex one | f',
+        ),
+        'Div | c1 f | m',
+        'Add | m x | y',
+      ],
+      { weights: NUMBERS },
+    );
+    expect([sites, gates]).toEqual([[], ['se c1']]);
   });
 
   it('a gate of positions, without pooling, is none', async () => {
@@ -371,6 +394,40 @@ describe('what other tools wrote', () => {
     expect(sites).toEqual(['inverted-residual r']);
     expect(report.sites[0]?.uses).toEqual([{ kind: 'input', node: report.sites[0]?.node, input: 0 }]);
   });
+
+  it('reads them with biases of their own, over slices that list channels', async () => {
+    const part = (from: string, half: string, to: string, weight: string, attributes = {}): NodeRow[] => [
+      ['Gather', `${from} ${half}`, `${to}s`, { axis: 1 }],
+      ['Conv', `${to}s ${weight}`, `${to}c`, attributes],
+      ['Add', `${to}c bias`, to],
+    ];
+    const eight = { ...deep, group: 8 };
+    const first = { ints: Array.from({ length: 8 }, (_, at) => at) };
+    const { sites, reasons } = await find(
+      [
+        ...part('x', 'first', 'a', 'k3', eight),
+        ...part('x', 'second', 'b', 'k5', { group: 8, pads: [2, 2, 2, 2] }),
+        ['Concat', 'a b', 'm', { axis: 1 }],
+        'Relu | m | r',
+        ...part('r', 'first', 'g1', 'w'),
+        ...part('r', 'second', 'g2', 'w'),
+        ['Concat', 'g1 g2', 'g', { axis: 1 }],
+        'Add | g x | y',
+      ],
+      {
+        weights: {
+          first,
+          second: { ints: first.ints.map((at) => at + 8) },
+          bias: [8, 1, 1],
+          k3: [8, 1, 3, 3],
+          k5: [8, 1, 5, 5],
+          w: [8, 8, 1, 1],
+        },
+      },
+    );
+    expect(sites).toEqual(['inverted-residual r']);
+    expect(Object.values(reasons)).not.toContain('merges-branches');
+  });
 });
 
 describe('reshapings', () => {
@@ -483,6 +540,55 @@ describe('1x1 convolutions as products', () => {
   });
 });
 
+describe('modules of products', () => {
+  const nhwc = { perm: [0, 2, 3, 1] };
+  const nchw = { perm: [0, 3, 1, 2] };
+  const weights = { w: [16, 16], p: [16, 48, 1, 1] };
+  /** A 1x1 convolution as a product on channels that are last. */
+  const product = (from: string, to: string): NodeRow[] => [
+    ['MatMul', `${from} w`, `${to}m`],
+    ['Transpose', `${to}m`, `${to}t`, nchw],
+    ['Relu', `${to}t`, to],
+  ];
+
+  it('are read as those of 1x1 convolutions, which may share an order of the axes', async () => {
+    const { sites } = await find(
+      [
+        ['Transpose', 'x', 'xl', nhwc],
+        ...product('xl', 'a'),
+        ...product('xl', 'b1'),
+        '3x3 | b1 | b2',
+        ...product('xl', 'c1'),
+        '5x5 | c1 | c2',
+        ['Concat', 'a b2 c2', 'y', { axis: 1 }],
+      ],
+      { weights },
+    );
+    expect(sites).toEqual(['inception y']);
+  });
+
+  it('are fire modules, under a bypass in another layout too', async () => {
+    const { sites } = await find(
+      [
+        ['Transpose', 'x', 'xl', nhwc],
+        ...product('xl', 's'),
+        ['Transpose', 's', 'sl', nhwc],
+        ['MatMul', 'sl u', 'am'],
+        ['Transpose', 'am', 'at', nchw],
+        ['Relu', 'at', 'a'],
+        ['Conv', 's k', 'b', { pads: [1, 1, 1, 1] }],
+        ['Relu', 'b', 'c1'],
+        ['Concat', 'a c1', 'join', { axis: 1 }],
+        ['Transpose', 'join', 'jl', nhwc],
+        ['Add', 'jl xl', 'sum'],
+        ['Transpose', 'sum', 'y', nchw],
+      ],
+      { weights: { w: [16, 8], u: [8, 8], k: [8, 8, 3, 3] } },
+    );
+    expect(sites).toEqual(['fire jl']);
+  });
+});
+
 describe('paddings that are evened out', () => {
   it('behind a strided convolution, by a slice of positions', async () => {
     const { sites } = await find(
@@ -536,6 +642,27 @@ describe('shapes that are read off', () => {
 });
 
 describe('several operands', () => {
+  it('that are parts of a split, as lists of channels, start from no one value', async () => {
+    const { sites, reasons } = await find(
+      [
+        ['Gather', 'x first', 'a', { axis: 1 }],
+        ['Gather', 'x second', 'b', { axis: 1 }],
+        ['Conv', 'a k', 'r', { pads: [1, 1, 1, 1] }],
+        ['Add', 'r b', 'y'],
+      ],
+      {
+        weights: {
+          first: { ints: [0, 1, 2, 3, 4, 5, 6, 7] },
+          second: { ints: [8, 9, 10, 11, 12, 13, 14, 15] },
+          k: [8, 8, 3, 3],
+          p: [16, 8, 1, 1],
+        },
+      },
+    );
+    expect(sites.filter((site) => site.startsWith('residual'))).toEqual([]);
+    expect(reasons['y']).toBe('no-fork');
+  });
+
   it.each([
     ['a Sum', ['Sum | c1 p1 x | y'], 'residual c1', undefined],
     ['the bare skip last (RepVGG)', ['Add | c1 p1 | s', 'Add | s x | y'], 'residual s', 'nested'],
