@@ -175,13 +175,21 @@ function handedOn(
   }
 }
 
+/** Whether a node that keeps the shape keeps all else: repeating once, or taking every entry as it comes. */
+function isWholeOrSame(view: GraphView, { opType, input }: NodeProto): boolean {
+  if (opType !== 'Slice') return opType === 'Expand' || opType === 'Tile';
+  const steps = input[4] ?? '';
+  return steps === '' || constantOf(view, steps)?.numbers?.every((step) => step > 0) === true;
+}
+
 /** The value that a reshaping has the shape of again, by itself or behind others: entries never change places in between. */
 function reshapedBack(view: GraphView, types: ValueTypes, node: NodeId): ValueId | undefined {
   const [value = ''] = view.nodes[node]?.output ?? [];
   let at = view.nodes[node];
-  for (let passed = 0; passed < CHAIN_LIMIT; passed += 1) {
+  const alone = at !== undefined && isWholeOrSame(view, at);
+  for (let passed = 0; passed < (alone ? 1 : CHAIN_LIMIT); passed += 1) {
     const source = at?.input[0] ?? '';
-    if (at === undefined || !RESHAPINGS.has(at.opType) || source === '') return undefined;
+    if (at === undefined || source === '' || !(alone || RESHAPINGS.has(at.opType))) return undefined;
     if (hasShapeOf(view, types, node, source))
       return usesOf(view, value).some(({ kind }) => kind !== 'input') || isConstant(view, source)
         ? undefined

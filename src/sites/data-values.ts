@@ -29,7 +29,7 @@ export function dataValuesOf(
   const inputs = [...view.inputs.keys()].filter((name) => !view.initializers.has(name));
   const hasMaps = inputs.some((name) => isMap(types, name));
   const others = inputs.filter(
-    (name) => isNumber(types, name) || (hasMaps && isCondition(view, types, name)),
+    (name) => isNumber(types, name) || (hasMaps && isCondition(view, types, name)) || isParameter(view, name),
   );
   const left = new Set([
     ...keptInputsOf(view, inputs, order),
@@ -87,6 +87,24 @@ function isCondition(view: GraphView, types: ValueTypes, input: ValueId): boolea
   if (types.get(input)?.shape?.length !== 2) return false;
   return (view.uses.get(input) ?? []).every(
     (use) => use.kind === 'input' && OF_VECTORS.has(view.nodes[use.node]?.opType ?? ''),
+  );
+}
+
+/** What has weights behind its first input. */
+const WITH_PARAMETERS: ReadonlySet<string> = new Set([
+  'Conv',
+  'ConvTranspose',
+  'Gemm',
+  'BatchNormalization',
+  'InstanceNormalization',
+  'PRelu',
+]);
+
+/** A weight of a network that was exported without its weights, which are inputs like the image. */
+function isParameter(view: GraphView, input: ValueId): boolean {
+  if (view.initializers.size > 0) return false;
+  return (view.uses.get(input) ?? []).every(
+    (use) => use.kind === 'input' && use.input > 0 && WITH_PARAMETERS.has(view.nodes[use.node]?.opType ?? ''),
   );
 }
 

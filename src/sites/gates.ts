@@ -40,7 +40,10 @@ function gateOf(reading: Reading, node: NodeId, gate: ValueId, features: ValueId
   const steps = new Set<Step>();
   const waiting: ValueId[] = [gate];
   let weighted = false;
+  // Whatever has made one position of all those of the features has pooled them.
+  const isPooled = isSinglePosition(reading, gate);
   for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
+    if (isPooled && value === features) continue;
     const step = stepBehind(reading, value);
     if (step === undefined || step.role === 'attention' || step.role === 'recurrent') return undefined;
     if (steps.has(step)) continue;
@@ -49,8 +52,6 @@ function gateOf(reading: Reading, node: NodeId, gate: ValueId, features: ValueId
     if (step.role === 'convolution') weighted = true;
     // An operator that nobody knows pools, if what comes of the features by it bounds them.
     if (isUnknown(reading, step) && step.inputs[0] === features && isBounded(reading, gate)) continue;
-    // A depthwise convolution over all of the map pools with weights.
-    if (step.convolution?.depthwise === true && pools(reading, step)) continue;
     if (step.role === 'pool') {
       if (isGlobalPool(reading, step)) continue;
       if (!isReduction(reading, step)) return undefined;

@@ -2,10 +2,18 @@ import type { NodeId, ValueId } from '../graph/view.ts';
 import { type Convolution, kernelSize } from './convolution.ts';
 import { CONCATS } from './operators.ts';
 import { protoOf, type Reading, stepBehind } from './reading.ts';
+import { isCrop } from './slices.ts';
 import { LOOKED_THROUGH, type Step } from './step.ts';
 
-/** Between a convolution over a slice and the Concat: a norm or bias, and the axes in another order. */
+/** More than stands before or behind a convolution over a slice. */
 const WAY_LIMIT = 8;
+
+/** A norm or bias, axes in another order, and paddings. */
+function isPassed(reading: Reading, step: Step): boolean {
+  return (
+    LOOKED_THROUGH.has(step.role) || protoOf(reading, step.node).opType === 'Pad' || isCrop(reading, step)
+  );
+}
 
 /** What takes some of the channels. */
 const SLICES: ReadonlySet<string> = new Set(['Split', 'Slice', 'Gather']);
@@ -22,12 +30,12 @@ export function readSplitConvolution(reading: Reading, node: NodeId): Step | und
   const slices = new Set<ValueId>();
   const nodes = new Set<NodeId>([node]);
   const convolutions: Convolution[] = [];
-  /** Goes back past biases and other orders of axes, which become part of the convolution. */
+  /** Goes back past what becomes part of the convolution. */
   const pass = (from: ValueId): ValueId => {
     let value = from;
     for (let passed = 0; passed < WAY_LIMIT; passed += 1) {
       const step = stepBehind(reading, value);
-      if (step === undefined || !LOOKED_THROUGH.has(step.role)) break;
+      if (step === undefined || !isPassed(reading, step)) break;
       for (const inner of step.nodes) nodes.add(inner);
       value = step.inputs[0] ?? '';
     }

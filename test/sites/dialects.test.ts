@@ -179,6 +179,16 @@ describe('gates in any spelling', () => {
       ['Einsum', 'w a', 'e', { equation: 'oc, bc... -> bo...' }],
       ['Sigmoid', 'e', 'g'],
     ],
+    'pooled by letters, and by a product with ones': [
+      ['Einsum', 'c1', 's', { equation: 'nchw->nc' }],
+      ['Reshape', 'c1 rows', 'f'],
+      ['MatMul', 'f ones', 't0'],
+      ['Squeeze', 't0 ends', 't'],
+      ...rows('Add | s t | u'),
+      ['Gemm', 'u w', 'k'],
+      ['Sigmoid', 'k', 'h'],
+      ['Reshape', 'h shape', 'g'],
+    ],
     'pooled by a depthwise convolution': [
       ['Conv', 'c1 whole', 's', { group: 16 }],
       ...rows('1x1 | s | e', 'Sigmoid | e | g'),
@@ -216,6 +226,9 @@ describe('gates in any spelling', () => {
           ...NUMBERS,
           w: [16, 16],
           whole: [16, 1, 32, 32],
+          rows: { ints: [0, 16, 1024] },
+          ones: [1024, 1],
+          ends: { ints: [2] },
           column: { ints: [-1, 16, 1] },
           shape: { ints: [1, 16, 1, 1] },
           last: { ints: [3] },
@@ -352,6 +365,26 @@ describe('what other tools wrote', () => {
     expect(reasons['sum']).toBe('blocked-layout');
   });
 
+  it('reads networks that were exported without their weights', async () => {
+    const perChannel = { g: [16], b: [16], m: [16], v: [16] };
+    const { sites } = await find(
+      ['3x3 | x | c1', ['BatchNormalization', 'c1 g b m v', 'n1'], 'Add | n1 x | s', '3x3 | s | y'],
+      {
+        spec: {
+          inputs: {
+            image: [1, 3, 32, 32],
+            stem: [16, 3, 3, 3],
+            c: [16, 16, 3, 3],
+            p: [16, 16, 1, 1],
+            ...perChannel,
+          },
+          weights: {},
+        },
+      },
+    );
+    expect(sites).toEqual(['residual n1']);
+  });
+
   it('reads channels that are last', async () => {
     const nhwc = { perm: [0, 2, 3, 1] };
     const nchw = { perm: [0, 3, 1, 2] };
@@ -395,10 +428,11 @@ describe('what other tools wrote', () => {
     expect(report.sites[0]?.uses).toEqual([{ kind: 'input', node: report.sites[0]?.node, input: 0 }]);
   });
 
-  it('reads them with biases of their own, over slices that list channels', async () => {
+  it('reads them with biases and paddings of their own, over slices that list channels', async () => {
     const part = (from: string, half: string, to: string, weight: string, attributes = {}): NodeRow[] => [
       ['Gather', `${from} ${half}`, `${to}s`, { axis: 1 }],
-      ['Conv', `${to}s ${weight}`, `${to}c`, attributes],
+      ['Pad', `${to}s none`, `${to}p`],
+      ['Conv', `${to}p ${weight}`, `${to}c`, attributes],
       ['Add', `${to}c bias`, to],
     ];
     const eight = { ...deep, group: 8 };
@@ -419,6 +453,7 @@ describe('what other tools wrote', () => {
           first,
           second: { ints: first.ints.map((at) => at + 8) },
           bias: [8, 1, 1],
+          none: { ints: Array(8).fill(0) },
           k3: [8, 1, 3, 3],
           k5: [8, 1, 5, 5],
           w: [8, 8, 1, 1],
@@ -435,6 +470,7 @@ describe('reshapings', () => {
     same: { ints: [0, 0, 0, 0] },
     more: { ints: [1, 1, 16, 32, 32] },
     back: { ints: [-1, 16, 32, 32] },
+    size: { ints: [1, 16, 32, 32] },
     rows: { ints: [-1, 16] },
     map: { ints: [1, 32, 32, 16] },
     places: { ints: [0, 16, -1] },
@@ -452,6 +488,7 @@ describe('reshapings', () => {
         ['Reshape', 'd1 s', 'o'],
       ],
       'to the same shape': [['Reshape', 'd1 same', 'o']],
+      'stretched to the size that it has': [['Expand', 'd1 size', 'o']],
       'flattened and back': [
         ['Flatten', 'd1', 'f'],
         ['Reshape', 'f back', 'o'],
@@ -586,6 +623,24 @@ describe('modules of products', () => {
       { weights: { w: [16, 8], u: [8, 8], k: [8, 8, 3, 3] } },
     );
     expect(sites).toEqual(['fire jl']);
+  });
+});
+
+describe('slices of all', () => {
+  const weights = { all: { ints: [99] }, none: { ints: [-99] }, last: { ints: [-1] }, one: { ints: [1] } };
+  const sliced = (starts: string, ends: string, steps: string): (string | NodeRow)[] => [
+    'dw | x | d1',
+    'Relu | d1 | d2',
+    '1x1 | d2 | p1',
+    ['Slice', `p1 ${starts} ${ends} one ${steps}`, 'p2'],
+    'Relu | p2 | y',
+  ];
+
+  it('hand on, unless they turn around', async () => {
+    const zero = { ints: [0] };
+    const whole = await find(sliced('zero', 'all', 'one'), { weights: { ...weights, zero } });
+    expect(whole.sites).toEqual(['depthwise-separable y']);
+    expect((await find(sliced('last', 'none', 'last'), { weights })).sites).toEqual(['inverted-residual d2']);
   });
 });
 
