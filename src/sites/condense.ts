@@ -94,7 +94,8 @@ function resolveChains(sources: ReadonlyMap<ValueId, ValueId>): ReadonlyMap<Valu
  * they know it by several, where these part. Nothing where others follow it there too.
  */
 export function writtenPlace(condensed: Condensed, { value, uses }: UsedValue): UsedValue | undefined {
-  const { written } = condensed;
+  const { view, written } = condensed;
+  if (view === written) return { value, uses };
   const wanted = new Set(uses.map(useKey));
   const [name = value, ...others] = new Set(uses.map((use) => nameRead(written, use, value)));
   if (others.length === 0)
