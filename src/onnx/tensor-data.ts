@@ -67,9 +67,14 @@ export function decodeNumbers(
   if (numbers !== undefined) return numbers;
   throw new SeInjectError(
     'onnx/tensor-data-size',
-    `tensor "${name}" has ${content.length} bytes of ${field} for ${count} elements of ${dataTypeName(dataType)}: the file is damaged`,
+    sizeFault(name, `${content.length} bytes of ${field}`, count, dataType),
     { details: { tensor: name, bytes: content.length, elements: count, dataType } },
   );
+}
+
+/** Says that what was found of a tensor is not what so many elements need. */
+export function sizeFault(name: string, found: string, count: number, dataType: DataTypeNumber): string {
+  return `tensor "${name}" has ${found} for ${count} elements of ${dataTypeName(dataType)}: the file is damaged`;
 }
 
 function fromRaw(content: Uint8Array, dataType: DataTypeNumber, count: number): Float64Array | undefined {

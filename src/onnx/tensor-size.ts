@@ -1,7 +1,7 @@
-import { DataType, dataTypeBits, dataTypeName } from './data-type.ts';
+import { DataType, dataTypeBits } from './data-type.ts';
 import { formatName } from './format-name.ts';
 import type { TensorDataField, TensorDataPart, TensorProto } from './model-file.ts';
-import { elementCount } from './tensor-data.ts';
+import { elementCount, sizeFault } from './tensor-data.ts';
 
 /** Bytes that one number takes in a packed list, at least and at most (protobuf encoding, "Base 128 Varints"). */
 const NUMBER_BYTES: Readonly<Record<Exclude<TensorDataField, 'rawData'>, readonly [number, number]>> = {
@@ -21,24 +21,25 @@ const NUMBER_BYTES: Readonly<Record<Exclude<TensorDataField, 'rawData'>, readonl
  * Nothing where the size is right, where there is no data, and for types that have not been heard of.
  */
 export function tensorSizeFault({ name, dims, dataType, data }: TensorProto): string | undefined {
-  const tensor = `tensor "${formatName(name)}"`;
   if (dims.some((dim) => dim < 0))
-    return `${tensor} has the shape ${dims.join('x')}: the file is damaged, export the model again`;
+    return `tensor "${formatName(name)}" has the shape ${dims.join('x')}: the file is damaged, export the model again`;
   const count = elementCount(dims);
   const bits = dataTypeBits(dataType);
   if (data.location === 'none' || (bits === undefined && dataType !== DataType.STRING)) return undefined;
   const rawBytes = Math.ceil((count * (bits ?? 0)) / 8);
+  const fault = (found: string): string =>
+    `${sizeFault(formatName(name), found, count, dataType)}, export the model again`;
   if (data.location === 'external') {
     return data.length === undefined || data.length === rawBytes
       ? undefined
-      : fault(tensor, `${data.length} bytes in "${data.path}"`, count, dataType);
+      : fault(`${data.length} bytes in "${data.path}"`);
   }
   const bytes = data.parts.reduce((sum, { length }) => sum + length, 0);
   const fits =
     data.field === 'rawData'
       ? bytes === rawBytes
       : fitsList(data.field, data.parts, numbersOf(count, dataType, bits ?? 8));
-  return fits ? undefined : fault(tensor, `${bytes} bytes of ${data.field}`, count, dataType);
+  return fits ? undefined : fault(`${bytes} bytes of ${data.field}`);
 }
 
 /** How many numbers of a typed list hold so many elements (onnx.proto, the comments on the `*_data` fields). */
@@ -62,8 +63,4 @@ function fitsList(
     largest += Math.floor(length / (least + tag));
   }
   return fewest <= numbers && numbers <= largest;
-}
-
-function fault(tensor: string, found: string, count: number, dataType: number): string {
-  return `${tensor} has ${found} for ${count} elements of ${dataTypeName(dataType)}: the file is damaged, export the model again`;
 }

@@ -55,7 +55,7 @@ export function condense(written: GraphView, types: ValueTypes): Condensed {
   const handsOn = ({ output: [output = ''] }: NodeProto): boolean => sources.has(output);
   const read = new Set<ValueId>();
   const isIdle = ({ opType, output: [output = ''] }: NodeProto): boolean =>
-    MOVING.has(opType) && !read.has(output) && usesOf(written, output).every(({ kind }) => kind === 'input');
+    MOVING.has(opType) && !read.has(output) && isReadByNodesAlone(written, output);
   // From the end, so that of several in a row that are undone together none is left.
   const nodes = written.nodes.toReversed().map((proto) => {
     if (handsOn(proto) || isIdle(proto)) return { ...proto, input: [], output: [] };
@@ -159,7 +159,7 @@ function handedOn(
   const [source = ''] = proto.input;
   const [value = ''] = proto.output;
   if (source === '' || value === '') return undefined;
-  if (usesOf(view, value).some(({ kind }) => kind !== 'input') || isConstant(view, source)) return undefined;
+  if (!mayBeLeftOut(view, value, source)) return undefined;
   const isFloat = (at: ValueId): boolean => isFloating(types.get(at)?.dataType ?? 0);
   switch (proto.opType) {
     case 'Dropout':
@@ -191,10 +191,7 @@ function reshapedBack(view: GraphView, types: ValueTypes, node: NodeId): ValueId
   for (let passed = 0; passed < (alone ? 1 : CHAIN_LIMIT); passed += 1) {
     const source = at?.input[0] ?? '';
     if (at === undefined || source === '' || !(alone || RESHAPINGS.has(at.opType))) return undefined;
-    if (hasShapeOf(view, types, node, source))
-      return usesOf(view, value).some(({ kind }) => kind !== 'input') || isConstant(view, source)
-        ? undefined
-        : source;
+    if (hasShapeOf(view, types, node, source)) return mayBeLeftOut(view, value, source) ? source : undefined;
     at = producerOf(view, source);
   }
   return undefined;
@@ -225,7 +222,15 @@ function areInverse(first: NodeProto, second: NodeProto): boolean {
   return a.length === b.length && b.every((from, to) => a[from] === to);
 }
 
-/** Weights keep what is in front of them: it says how they are stored. */
+/** What the graph gives out and what bodies capture keeps its name; weights keep what says how they are stored. */
+function mayBeLeftOut(view: GraphView, value: ValueId, source: ValueId): boolean {
+  return isReadByNodesAlone(view, value) && !isConstant(view, source);
+}
+
+function isReadByNodesAlone(view: GraphView, value: ValueId): boolean {
+  return usesOf(view, value).every(({ kind }) => kind === 'input');
+}
+
 function isConstant(view: GraphView, value: ValueId): boolean {
   const producer = producerOf(view, value);
   return (

@@ -1,7 +1,7 @@
 import type { ValueId } from '../graph/view.ts';
 import { convolutionsOf, joinsChannels, type Module, reachOf, readModule } from './module-branches.ts';
 import { channelsOf, firstBehind, outputOf, type Reading } from './reading.ts';
-import type { Step, StepRole } from './step.ts';
+import { LAID_OUT, type Step, type StepRole } from './step.ts';
 
 const BEFORE_SQUEEZE: ReadonlySet<StepRole> = new Set(['activation', 'norm', 'affine', 'pass', 'transpose']);
 
@@ -15,8 +15,6 @@ export function isFire(reading: Reading, join: Step, { source, branches }: Modul
   const channels = channelsOf(reading, outputOf(reading, join));
   return squeeze?.pointwise === true && (squeeze.outChannels ?? 0) < (channels ?? Number.POSITIVE_INFINITY);
 }
-
-const LAID_OUT: ReadonlySet<StepRole> = new Set(['pass', 'transpose']);
 
 /** Whether a value is a fire module's output. */
 export function isFireModule(reading: Reading, value: ValueId): boolean {

@@ -2,7 +2,7 @@ import type { NodeId, ValueId } from '../graph/view.ts';
 import { kernelSize } from './convolution.ts';
 import { channelAxisOf, outputOf, protoOf, type Reading, typeOf, usesOf } from './reading.ts';
 import { type Branch, branchOf, forkOf } from './region.ts';
-import type { Step, StepRole } from './step.ts';
+import { LAID_OUT, type Step } from './step.ts';
 
 /** The branches that a Concat joins, where all start from one value. */
 export interface Module {
@@ -19,17 +19,14 @@ export function readModule(reading: Reading, join: Step): Module | undefined {
   return source === undefined || more.length > 0 ? undefined : { source, branches };
 }
 
-/** What branches may share: the same features under another order of axes. */
-const SHARED: ReadonlySet<StepRole> = new Set(['pass', 'transpose']);
-
 /**
- * Whether branches run side by side: no two share a step, but for those of three or more that fan out into single
+ * Whether branches run side by side: no two share a step that does more than lay features out, but for those of three or more that fan out into single
  * convolutions at their end (1x3 beside 3x1 in Inception-v4), as if a Concat of their own had joined these.
  */
 export function areApart(branches: readonly Branch[]): boolean {
   const readers = new Map<Step, number>();
   for (const { steps } of branches) for (const step of steps) readers.set(step, (readers.get(step) ?? 0) + 1);
-  const isShared = (step: Step): boolean => readers.get(step) !== 1 && !SHARED.has(step.role);
+  const isShared = (step: Step): boolean => readers.get(step) !== 1 && !LAID_OUT.has(step.role);
   const fans = branches.filter(({ steps }) => [...steps].some(isShared));
   const apart = branches.length - fans.length;
   return (

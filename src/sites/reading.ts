@@ -145,11 +145,10 @@ function readDataInputs(
   data: readonly boolean[],
   names: readonly ValueId[],
 ): readonly ValueId[] {
-  const found: ValueId[] = [];
-  values.forEach((value, at) => {
-    if (data[value] && values.indexOf(value) === at) found.push(names[value] ?? '');
-  });
-  return found;
+  const found: ValueNumber[] = [];
+  for (const value of values) if (data[value]) found.push(value);
+  const once = found.length > 1 ? [...new Set(found)] : found;
+  return once.map((value) => names[value] ?? '');
 }
 
 /** The step that gives a value, or nothing for graph inputs. */

@@ -23,11 +23,12 @@ export function isSlice(reading: Reading, { node, role }: Step): boolean {
 export function isCrop(reading: Reading, step: Step): boolean {
   const { opType } = protoOf(reading, step.node);
   if (opType === 'Crop' || opType === 'CenterCropPad') return true;
+  if (opType !== 'Slice') return false;
   const [all, some] = [
     channelsOf(reading, step.inputs[0] ?? ''),
     channelsOf(reading, outputOf(reading, step)),
   ];
-  return opType === 'Slice' && all !== undefined && all === some;
+  return all !== undefined && all === some;
 }
 
 /**

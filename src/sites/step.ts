@@ -47,5 +47,8 @@ export interface Step {
   readonly convolution: Convolution | undefined;
 }
 
+/** Steps that give the same features, under another order of axes at most. */
+export const LAID_OUT: ReadonlySet<StepRole> = new Set(['pass', 'transpose']);
+
 /** Steps through which a chain is read as if they were not there. */
 export const LOOKED_THROUGH: ReadonlySet<StepRole> = new Set(['norm', 'affine', 'pass', 'transpose']);

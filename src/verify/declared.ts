@@ -86,18 +86,19 @@ export function redirectedFault(
   view: GraphView,
   recorded: RecordedSite,
   { scaled }: FoundBlock,
-  { sites }: InjectionRecord,
-  inserted: ReadonlySet<number>,
+  {
+    inserted,
+    tappedNames,
+  }: { readonly inserted: ReadonlySet<number>; readonly tappedNames: ReadonlyMap<string, string> },
 ): string | undefined {
   const { value, tapped, redirected } = recorded;
-  // Nodes go by the names that their values had before some of these were given to scaled ones.
-  const before = new Map(sites.map((site) => [site.tapped, site.value]));
   const follows = scaled === value && tapped !== value ? tapped : scaled;
   const actual = usesOf(view, follows)
     .filter((use) => use.kind !== 'output' && !inserted.has(use.node))
     .map((use) => {
       const output = view.nodes[use.kind === 'output' ? -1 : use.node]?.output.find((name) => name !== '');
-      const node = output === undefined ? '' : (before.get(output) ?? output);
+      // Nodes go by the names that their values had before some of these were given to scaled ones.
+      const node = output === undefined ? '' : (tappedNames.get(output) ?? output);
       return JSON.stringify([node, use.kind === 'input' ? use.input : -1]);
     });
   const said = redirected.map(({ node, input }) => JSON.stringify([node, input]));

@@ -11,6 +11,7 @@ import type { TensorProto } from '../onnx/model-file.ts';
 import { readTensor, readTensorContent } from '../onnx/read-tensor.ts';
 import { findSites, placeSite, type Site } from '../sites/index.ts';
 import {
+  type FoundBlock,
   findRecordedBlock,
   type InjectionRecord,
   type OpenModel,
@@ -79,12 +80,25 @@ export async function checkEdit(
     const placed = placeSite(view, types, site, record.placement ?? 'standard');
     return 'reason' in placed ? [] : [placed];
   });
-  const inserted = new Set(
-    record.sites.flatMap((recorded) => findRecordedBlock(after.view, recorded, block).nodes),
-  );
+  const recordedBlocks = record.sites.map((recorded) => ({
+    recorded,
+    found: findRecordedBlock(after.view, recorded, block),
+  }));
+  const inserted = new Set(recordedBlocks.flatMap(({ found }) => found.nodes));
+  const tappedNames = new Map(record.sites.map(({ tapped, value }) => [tapped, value]));
   let untrained = true;
-  for (const recorded of record.sites) {
-    const wrong = await checkTap({ view, after, sites, record, recorded, block, inserted });
+  for (const { recorded, found } of recordedBlocks) {
+    const wrong = await checkTap({
+      view,
+      after,
+      sites,
+      record,
+      recorded,
+      block,
+      found,
+      inserted,
+      tappedNames,
+    });
     findings.push(...wrong.map(({ code, message }) => fail(code, `${recorded.id}: ${message}`, recorded.id)));
     // Weights of a block that is not the recorded one say nothing.
     if (wrong.some(({ code }) => code !== 'not-the-use')) continue;
@@ -221,8 +235,11 @@ interface TapCheck {
   readonly record: InjectionRecord;
   readonly recorded: RecordedSite;
   readonly block: BlockDefinition;
+  readonly found: FoundBlock;
   /** The nodes of all blocks. */
   readonly inserted: ReadonlySet<number>;
+  /** The names that tapped values had before these were given to scaled ones, by those that they have now. */
+  readonly tappedNames: ReadonlyMap<string, string>;
 }
 
 /**
@@ -230,7 +247,7 @@ interface TapCheck {
  * read it.
  */
 async function checkTap(check: TapCheck): Promise<Pick<Finding, 'code' | 'message'>[]> {
-  const { view, after, sites, record, recorded, block, inserted } = check;
+  const { view, after, sites, record, recorded, block, found } = check;
   const tapped = `value "${formatName(recorded.value)}"`;
   const wrong = (code: string, message: string): Pick<Finding, 'code' | 'message'>[] => [{ code, message }];
   const candidates = sites.filter(
@@ -244,7 +261,6 @@ async function checkTap(check: TapCheck): Promise<Pick<Finding, 'code' | 'messag
   }
   const lie = siteFault(candidates, recorded, view.opset) ?? optionFault(block, record, recorded);
   if (lie !== undefined) return wrong('not-the-record', `${tapped}: ${lie}`);
-  const found = findRecordedBlock(after.view, recorded, block);
   if (found.findings.length > 0)
     return found.findings.map((message) => ({ code: 'not-the-record', message }));
   if (!candidates.some((site) => sameQuantization(site.quantization, recorded.quantization))) {
@@ -263,8 +279,7 @@ async function checkTap(check: TapCheck): Promise<Pick<Finding, 'code' | 'messag
   if (!fits)
     return wrong('not-the-use', `${tapped}: the scaled value is read by ${readers.join(', ') || 'nobody'}`);
   const strange =
-    redirectedFault(after.view, recorded, found, record, inserted) ??
-    (await strangeNode(after, recorded, block, found));
+    redirectedFault(after.view, recorded, found, check) ?? (await strangeNode(after, recorded, block, found));
   return strange === undefined ? [] : wrong('not-the-record', strange);
 }
 

@@ -82,13 +82,14 @@ export async function runRewritten(
       if (reacts) break;
     }
     const { regime, feeds, before, file } = tried.at(-1) as RegimeRun;
-    const isCheap = isCpu && macsOnFeeds(pair.before, feeds) * laidOpen.blocks.length <= APART_MACS;
+    const telling = reacts && !weightless && laidOpen.blocks.length > 1;
+    const isCheap =
+      telling && isCpu && macsOnFeeds(pair.before, feeds) * laidOpen.blocks.length <= APART_MACS;
     const others = first.regimes.filter((other) => other !== regime);
     const runs: BlockRuns[] = [];
     let ofTwin: Recomputed | undefined;
     for (const [at, one] of laidOpen.blocks.entries()) {
-      const due = isCheap || isUnmoved(one, twin);
-      const apart = reacts && !weightless && laidOpen.blocks.length > 1 && due;
+      const apart = telling && (isCheap || isUnmoved(one, twin));
       const alone = apart ? reactsAlone(laidOpen, one, names, { feeds, file }, others, inRegime) : undefined;
       ofTwin ??= recomputeAll(laidOpen, 'twin', twin);
       const sensitive = (await alone) ?? reacts;

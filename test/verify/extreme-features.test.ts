@@ -1,55 +1,16 @@
-import proto from 'onnx-proto';
 import { describe, expect, it } from 'vitest';
 import { DataType, type DataTypeNumber } from '../../src/onnx/data-type.ts';
-import { encodeNumbers } from '../../src/onnx/encode.ts';
+import { biasedNet } from '../helpers/biased-net.ts';
 import { injectBytes, verifyBytes } from '../helpers/verify-bytes.ts';
 
-const { onnx } = proto;
-const CHANNELS = 8;
-
-/** A residual block whose branch has a mean of `bias`, on maps of 64 by 64; behind it, everything is small again. */
-function residualNet(bias: number, dataType: DataTypeNumber, spread = 1): Uint8Array {
-  const shape = { dim: [1, CHANNELS, 64, 64].map((dimValue) => ({ dimValue })) };
-  const type = { tensorType: { elemType: dataType, shape } };
-  const tensor = (name: string, dims: number[], numbers: number[]): proto.onnx.ITensorProto => ({
-    name,
-    dims,
+/** A residual block whose branch has a mean of `bias`; behind it, everything is small again. */
+const residualNet = (bias: number, dataType: DataTypeNumber, spread = 1): Uint8Array =>
+  biasedNet({
     dataType,
-    rawData: encodeNumbers(Float64Array.from(numbers), dataType),
+    biasOf: (channel) => bias * (1 + channel / 100),
+    spread,
+    scale: 1 / (Math.abs(bias) || 1),
   });
-  const weights = Array.from(
-    { length: CHANNELS * CHANNELS * 9 },
-    (_, at) => spread * (((at * 7) % 13) / 100 - 0.06),
-  );
-  const kernel = ['kernel_shape', 'pads'].map((name) => ({
-    name,
-    type: onnx.AttributeProto.AttributeType.INTS,
-    ints: name === 'pads' ? [1, 1, 1, 1] : [3, 3],
-  }));
-  return onnx.ModelProto.encode({
-    irVersion: 8,
-    opsetImport: [{ domain: '', version: 17 }],
-    graph: {
-      name: 'large',
-      node: [
-        { opType: 'Conv', input: ['x', 'w', 'b'], output: ['branch'], attribute: kernel },
-        { opType: 'Add', input: ['branch', 'x'], output: ['sum'] },
-        { opType: 'Mul', input: ['sum', 'small'], output: ['y'] },
-      ],
-      input: [{ name: 'x', type }],
-      output: [{ name: 'y', type }],
-      initializer: [
-        tensor('w', [CHANNELS, CHANNELS, 3, 3], weights),
-        tensor(
-          'b',
-          [CHANNELS],
-          Array.from({ length: CHANNELS }, (_, at) => bias * (1 + at / 100)),
-        ),
-        tensor('small', [1], [1 / (Math.abs(bias) || 1)]),
-      ],
-    },
-  }).finish();
-}
 
 async function codesOf(before: Uint8Array, block: string, init: string, options = {}) {
   const after = await injectBytes(before, { block, init, blockOptions: options });
