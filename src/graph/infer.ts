@@ -1,5 +1,5 @@
 import { DataType } from '../onnx/data-type.ts';
-import type { Dim, GraphProto, TypeProto } from '../onnx/model-file.ts';
+import type { Dim, GraphProto, NodeProto, TypeProto } from '../onnx/model-file.ts';
 import { orderNodes } from './order.ts';
 import { isSmall, openTensor, tensorNumbers } from './partial/tensor.ts';
 import { evaluatePartially } from './partial-values.ts';
@@ -38,6 +38,11 @@ export const SHAPE_RULES: ReadonlyMap<string, Rule> = new Map(
     ...RECURRENT_RULES,
     ...CONTROL_FLOW_RULES,
   }),
+);
+
+/** Those of ONNX's own domain by `opType`. */
+const ONNX_RULES: ReadonlyMap<string, Rule> = new Map(
+  [...SHAPE_RULES].flatMap(([key, rule]) => (key.startsWith(':') ? [[key.slice(1), rule] as const] : [])),
 );
 
 /** Bodies of bodies deeper than this are left unknown. */
@@ -93,17 +98,15 @@ function inferScope(view: GraphView, outer: Scope | undefined): Scope {
 
 function inferNode(at: NodeId, scope: Scope): void {
   const { view, outer } = scope;
-  const { names, reads, writes } = view.wires;
+  const { names, writes } = view.wires;
   const node = view.nodes[at];
   if (node === undefined) return;
-  const read = reads[at] ?? [];
-  const inputs = node.input.map((name, input) => {
-    const type = scope.types.byNumber[read[input] ?? LEFT_OUT];
-    return type ?? (outer === undefined ? UNKNOWN : typeOf(name, outer));
+  const inputs = (view.wires.inputs[at] ?? []).map((value) => {
+    const type = scope.types.byNumber[value];
+    return type ?? (outer === undefined ? UNKNOWN : typeOf(names[value] ?? '', outer));
   });
   const numbers = (input: number): PartialTensor | undefined => numbersOf(node.input[input] ?? '', scope);
-  const key = `${node.domain}:${node.opType}`;
-  const rule = scope.view.functions.has(key) ? undefined : SHAPE_RULES.get(key);
+  const rule = ruleOf(node, view);
   const context = {
     opset: opsetOf(scope.view, node.domain),
     numbers,
@@ -121,6 +124,14 @@ function inferNode(at: NodeId, scope: Scope): void {
   const entries = (input: number) => numbers(input) ?? openTensor(inputs[input]);
   const evaluated = evaluatePartially({ node, inputs, numbers: entries, dataType, shape });
   if (evaluated !== undefined) scope.numbers.set(names[first] ?? '', evaluated);
+}
+
+/** The rule of a node's operator; a model-local function of its name comes first, and has none. */
+function ruleOf({ domain, opType }: NodeProto, { functions }: GraphView): Rule | undefined {
+  // Names put together are slow to look up, and most graphs hold no other nodes than these.
+  if (domain === '' && functions.size === 0) return ONNX_RULES.get(opType);
+  const key = `${domain}:${opType}`;
+  return functions.has(key) ? undefined : SHAPE_RULES.get(key);
 }
 
 /** Keeps what was computed of a value, and fills its gaps with what the file declares; the first definition stands. */

@@ -29,9 +29,9 @@ export interface StrideOperands {
 /** Tells an output's strides; nothing where it is not made from an image. */
 type StrideRule = (operands: StrideOperands) => AxisStrides | undefined;
 
-/** The rule of a node's operator. Domains do not matter: onnxruntime's variants are named like the originals. */
-export function strideRuleOf(node: NodeProto): StrideRule {
-  return RULES.get(node.opType) ?? aligned;
+/** The rule of an operator. Domains do not matter: onnxruntime's variants are named like the originals. */
+export function strideRuleOf(opType: string): StrideRule {
+  return RULES.get(opType) ?? aligned;
 }
 
 /** Strides of the first input for an output of that rank: 1 where nothing has come between it and the image. */

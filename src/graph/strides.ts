@@ -21,7 +21,7 @@ import { LEFT_OUT } from './wires.ts';
  * ```
  */
 export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<ValueId, number> {
-  const { numbers, reads, writes } = view.wires;
+  const { numbers, inputs: nodeInputs, opTypes, reads, writes } = view.wires;
   const axes = new Array<AxisStrides | undefined>(numbers.size);
   const divided = new Array<boolean>(numbers.size).fill(false);
   const typeOf = ValueTable.of(view.wires, types).byNumber;
@@ -41,10 +41,11 @@ export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<Value
   for (const at of orderNodes(view).order) {
     const node = view.nodes[at];
     if (node === undefined) continue;
-    const read = reads[at] ?? [];
+    const own = nodeInputs[at] ?? [];
     // Bodies read what they capture, behind the node's own inputs.
-    const operandAxes = read.map((value) => axes[value]);
-    const shapes = node.input.map((_, input) => typeOf[read[input] ?? LEFT_OUT]?.shape);
+    const operandAxes = (reads[at] ?? []).map((value) => axes[value]);
+    const shapes = own.map((value) => typeOf[value]?.shape);
+    const opType = opTypes[at] ?? '';
     const undone = readUndoneReshape(view, types, at)?.source;
     const before = undone === undefined ? undefined : axes[numbers.get(undone) ?? LEFT_OUT];
     for (const value of writes[at] ?? []) {
@@ -60,14 +61,14 @@ export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<Value
         shapes,
         output: typeOf[value]?.shape,
       };
-      const found = strideRuleOf(node)(operands);
+      const found = strideRuleOf(opType)(operands);
       if (found === undefined) continue;
       const told = bySizes(found, operands.output, image);
       // Behind windows and patches only a map of the image's proportions tells what it is again.
       const doubtful =
-        node.input.some((_, input) => divided[read[input] ?? LEFT_OUT]) ||
+        own.some((input) => divided[input]) ||
         divides(operands, found) ||
-        (node.opType === 'Reshape' && isImage(found, operands.output, image));
+        (opType === 'Reshape' && isImage(found, operands.output, image));
       const again = doubtful ? byProportions(told, operands.output, image) : undefined;
       divided[value] = doubtful && again === undefined;
       axes[value] = again ?? told;

@@ -43,10 +43,9 @@ export function readUndoneReshape(
   types: ValueTypes,
   node: NodeId,
 ): UndoneReshape | undefined {
-  const last = view.nodes[node];
-  if (last?.opType !== 'Reshape') return undefined;
+  if (view.wires.opTypes[node] !== 'Reshape') return undefined;
   const nodes = new Set<NodeId>([node]);
-  const waiting: ValueId[] = [last.input[0] ?? ''];
+  const waiting: ValueId[] = [view.nodes[node]?.input[0] ?? ''];
   let first: NodeId | undefined;
   let normalizes = false;
   for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {

@@ -78,7 +78,7 @@ export function viewGraph(model: ModelFile): GraphView {
     nodes: graph.node,
     wires,
     producers: findProducers(wires),
-    uses: findUses(graph, wires),
+    uses: findUses(graph.output, wires),
     initializers: byName(weights),
     inputs: byName(graph.input),
     outputs: byName(graph.output),
@@ -106,7 +106,7 @@ function findProducers(wires: Wires): ValueTable<Producer> {
   return producers;
 }
 
-function findUses(graph: GraphProto, wires: Wires): ValueTable<readonly Use[]> {
+function findUses(outputs: GraphProto['output'], wires: Wires): ValueTable<readonly Use[]> {
   const uses = new ValueTable<Use[]>(wires);
   const add = (value: ValueNumber, use: Use): void => {
     const list = uses.byNumber[value];
@@ -114,13 +114,13 @@ function findUses(graph: GraphProto, wires: Wires): ValueTable<readonly Use[]> {
     else list.push(use);
   };
   wires.reads.forEach((read, node) => {
-    const inputs = graph.node[node]?.input.length ?? 0;
+    const inputs = wires.inputs[node]?.length ?? 0;
     read.forEach((value, at) => {
       if (at >= inputs) add(value, { kind: 'capture', node });
       else if (value !== LEFT_OUT) add(value, { kind: 'input', node, input: at });
     });
   });
-  for (const [index, { name }] of graph.output.entries()) {
+  for (const [index, { name }] of outputs.entries()) {
     add(wires.numbers.get(name) ?? LEFT_OUT, { kind: 'output', index });
   }
   return uses;

@@ -1,5 +1,5 @@
 import type { NodeProto } from '../onnx/model-file.ts';
-import { capturedValues } from './captures.ts';
+import { bodiesOf, capturedValues } from './captures.ts';
 
 /** A value by its name, one to one with the name's bytes. */
 export type ValueId = string;
@@ -17,7 +17,13 @@ export const LEFT_OUT: ValueNumber = 0;
 export interface Wires {
   readonly names: readonly ValueId[];
   readonly numbers: ReadonlyMap<ValueId, ValueNumber>;
-  /** What each node reads: its inputs one by one, then what its bodies capture. */
+  /** The operator of each node, so that what looks for a few of them touches no other node. */
+  readonly opTypes: readonly string[];
+  /** The nodes that hold bodies: few, if any. */
+  readonly withBodies: readonly NodeId[];
+  /** The inputs of each node, one by one. */
+  readonly inputs: readonly (readonly ValueNumber[])[];
+  /** What each node reads: its inputs, then what its bodies capture. */
   readonly reads: readonly (readonly ValueNumber[])[];
   readonly writes: readonly (readonly ValueNumber[])[];
   /** The node that writes each value: the first where there are several, none (-1) for inputs and weights. */
@@ -41,15 +47,22 @@ export function wireNodes(nodes: readonly NodeProto[], others: Iterable<ValueId>
   };
   numberOf('');
   for (const name of others) numberOf(name);
+  const withBodies: NodeId[] = [];
+  const inputs: ValueNumber[][] = [];
   const reads: ValueNumber[][] = [];
   const writes: ValueNumber[][] = [];
   nodes.forEach((proto, node) => {
-    const read = proto.input.map(numberOf);
-    for (const value of capturedValues(proto)) read.push(numberOf(value));
-    reads.push(read);
+    const own = proto.input.map(numberOf);
+    inputs.push(own);
+    if (bodiesOf(proto).length === 0) reads.push(own);
+    else {
+      withBodies.push(node);
+      reads.push([...own, ...[...capturedValues(proto)].map(numberOf)]);
+    }
     const written = proto.output.map(numberOf);
     for (const value of written) if (value !== LEFT_OUT && writers[value] === -1) writers[value] = node;
     writes.push(written);
   });
-  return { names, numbers, reads, writes, writers };
+  const opTypes = nodes.map(({ opType }) => opType);
+  return { names, numbers, opTypes, withBodies, inputs, reads, writes, writers };
 }

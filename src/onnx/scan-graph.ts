@@ -13,7 +13,7 @@ import type {
   ValueInfoProto,
 } from './model-file.ts';
 import { onnx } from './proto.ts';
-import { checkMessage, knownField, readText, readWhole, toSpan } from './scan-message.ts';
+import { checkMessage, knownField, readName, readText, readWhole, toSpan } from './scan-message.ts';
 import { scanTensor } from './scan-tensor.ts';
 import { scanTypeProto } from './type-proto.ts';
 
@@ -82,6 +82,14 @@ export function* scanGraph(
   return { segments, name, node, initializer, sparseInitializer, input, output, valueInfo };
 }
 
+/** Most nodes of a graph, and most attributes of them, have little: what is empty is one for all. */
+const NO_ATTRIBUTES: ReadonlyMap<string, AttributeProto> = new Map();
+const NOTHING: readonly never[] = [];
+
+function orNothing<T>(items: readonly T[]): readonly T[] {
+  return items.length === 0 ? NOTHING : items;
+}
+
 /** Scans a node with its attributes and the graphs in them. */
 export function* scanNode(
   window: SlidingWindow,
@@ -93,7 +101,7 @@ export function* scanNode(
   const span = toSpan(nodeField, parent);
   const input: string[] = [];
   const output: string[] = [];
-  const attribute = new Map<string, AttributeProto>();
+  let attributes: Map<string, AttributeProto> | undefined;
   const text = { name: '', opType: '', domain: '', overload: '' };
   let field: Field;
   for (let at = span.contentStart; at < span.end; at = field.end) {
@@ -103,25 +111,28 @@ export function* scanNode(
     const known = knownField('NodeProto', field, path);
     switch (known?.name) {
       case 'input':
-        input.push(yield* readText(window, field, path));
+        input.push(yield* readName(window, field, path));
         break;
       case 'output':
-        output.push(yield* readText(window, field, path));
+        output.push(yield* readName(window, field, path));
         break;
       case 'name':
+        text.name = yield* readText(window, field, path);
+        break;
       case 'opType':
       case 'domain':
       case 'overload':
-        text[known.name] = yield* readText(window, field, path);
+        text[known.name] = yield* readName(window, field, path);
         break;
       case 'attribute': {
         const found = yield* scanAttribute(
           window,
           toSpan(field, span),
-          childPath(path, 'attribute', at, attribute.size),
+          childPath(path, 'attribute', at, attributes?.size ?? 0),
           payloads,
         );
-        attribute.set(found.name, found);
+        attributes ??= new Map();
+        attributes.set(found.name, found);
         break;
       }
       case 'metadataProps':
@@ -134,7 +145,7 @@ export function* scanNode(
   }
   // `ai.onnx` is another spelling of the default domain (ONNX IR spec, "Operator Sets").
   if (text.domain === 'ai.onnx') text.domain = '';
-  return { span, input, output, attribute, ...text };
+  return { span, input, output, attribute: attributes ?? NO_ATTRIBUTES, ...text };
 }
 
 /** Scans an attribute: of a node, or the default that a function gives one. */
@@ -186,7 +197,7 @@ export function* scanAttribute(
         yield* checkMessage(window, 'TypeProto', field, childPath(path, known.name, at));
         break;
       case 'name':
-        name = yield* readText(window, field, path);
+        name = yield* readName(window, field, path);
         break;
       case 'docString':
         break;
@@ -218,13 +229,13 @@ export function* scanAttribute(
     f: proto.f,
     i: Number(proto.i),
     s: decodeUtf8(proto.s),
-    floats: proto.floats,
-    ints: proto.ints.map(Number),
-    strings: proto.strings.map(decodeUtf8),
+    floats: orNothing(proto.floats),
+    ints: orNothing(proto.ints.map(Number)),
+    strings: orNothing(proto.strings.map(decodeUtf8)),
     t,
     g,
-    tensors,
-    graphs,
+    tensors: orNothing(tensors),
+    graphs: orNothing(graphs),
     elided,
   };
 }
@@ -269,7 +280,7 @@ export function* scanValueInfo(
     if (request !== undefined) yield request;
     field = window.field(at, span.end, path);
     const known = knownField('ValueInfoProto', field, path);
-    if (known?.name === 'name') name = yield* readText(window, field, path);
+    if (known?.name === 'name') name = yield* readName(window, field, path);
     else if (known?.name === 'type') {
       const typePath = childPath(path, 'type', at);
       yield* checkMessage(window, 'TypeProto', field, typePath);

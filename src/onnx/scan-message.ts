@@ -38,6 +38,15 @@ export function* readText(window: SlidingWindow, field: Field, path: FieldPath):
   return decodeUtf8(yield* readBytes(window, field, path));
 }
 
+/** Reads a string field whose text others have too: the name of a value, an operator or an attribute is one string. */
+export function* readName(window: SlidingWindow, field: Field, path: FieldPath): Reading<string> {
+  const name = decodeUtf8(yield* readBytes(window, field, path));
+  const known = window.names.get(name);
+  if (known !== undefined) return known;
+  window.names.set(name, name);
+  return name;
+}
+
 /** Reads the content of a field that is no tensor data; throws `wire/too-large` beyond 16 MiB. */
 export function* readBytes(window: SlidingWindow, field: Field, path: FieldPath): Reading<Uint8Array> {
   const length = field.end - field.contentStart;

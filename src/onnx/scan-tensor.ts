@@ -10,7 +10,7 @@ import type {
   TensorProto,
 } from './model-file.ts';
 import { onnx } from './proto.ts';
-import { checkMessage, knownField, readBytes, readText, readWhole } from './scan-message.ts';
+import { checkMessage, knownField, readBytes, readName, readWhole } from './scan-message.ts';
 import type { FieldSchema } from './schema.ts';
 import { packNumbers } from './tensor-data.ts';
 
@@ -53,7 +53,7 @@ export function* scanTensor(
         addPart(parts, dataField, field);
         payloads.push({ offset: field.contentStart, length: field.end - field.contentStart });
       } else if (known?.name === 'dims') yield* readDims(window, known, field, path, dims);
-      else if (known?.name === 'name') name = yield* readText(window, field, path);
+      else if (known?.name === 'name') name = yield* readName(window, field, path);
       else if (known?.name === 'dataType') dataType = Number(window.int64(field));
       else if (known?.name === 'dataLocation') dataLocation = Number(window.int64(field));
       else if (known?.name === 'externalData') {

@@ -13,7 +13,7 @@ import type {
 } from './model-file.ts';
 import { onnx } from './proto.ts';
 import { scanAttribute, scanGraph, scanNode, scanValueInfo } from './scan-graph.ts';
-import { checkMessage, knownField, readBytes, readText, toSpan } from './scan-message.ts';
+import { checkMessage, knownField, readBytes, readName, readText, toSpan } from './scan-message.ts';
 
 /**
  * Scans an ONNX file: every message of its graph and where it lies, without the weights.
@@ -140,13 +140,13 @@ function* scanFunction(
       case 'name':
       case 'domain':
       case 'overload':
-        text[known.name] = yield* readText(window, field, path);
+        text[known.name] = yield* readName(window, field, path);
         break;
       case 'input':
-        input.push(yield* readText(window, field, path));
+        input.push(yield* readName(window, field, path));
         break;
       case 'output':
-        output.push(yield* readText(window, field, path));
+        output.push(yield* readName(window, field, path));
         break;
       case 'node':
         node.push(yield* scanNode(window, field, span, childPath(path, 'node', at, node.length), payloads));

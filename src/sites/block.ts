@@ -1,6 +1,6 @@
 import type { NodeId, Use, ValueId } from '../graph/view.ts';
 import type { Reading } from './reading.ts';
-import { protoOf, usesOf } from './reading.ts';
+import { opTypeOf, usesOf } from './reading.ts';
 import type { Rejection, RejectionReason, SiteBlock, SiteKind } from './site.ts';
 import type { Step } from './step.ts';
 import type { Tell } from './trial.ts';
@@ -45,7 +45,7 @@ export interface Context {
 
 /** Makes a rejection. */
 export function reject(reading: Reading, node: NodeId, reason: RejectionReason, detail: string): Rejection {
-  return { node, opType: protoOf(reading, node).opType, reason, detail };
+  return { node, opType: opTypeOf(reading, node), reason, detail };
 }
 
 /** All uses of a value, for blocks that are scaled as a whole. */

@@ -6,8 +6,8 @@ import {
   channelAxisOf,
   channelsOf,
   firstBehind,
+  opTypeOf,
   outputOf,
-  protoOf,
   type Reading,
   stepBehind,
   typeOf,
@@ -79,7 +79,7 @@ function refuseForeign({ reading, steps }: Join): Refusal | undefined {
 
 /** Separable attention is a product with scores instead of a matrix product. */
 function isSoftmax(reading: Reading, { role, node }: Step): boolean {
-  return role === 'activation' && protoOf(reading, node).opType === 'Softmax';
+  return role === 'activation' && opTypeOf(reading, node) === 'Softmax';
 }
 
 function refuseUnweighted({ steps }: Join): Refusal | undefined {

@@ -20,25 +20,28 @@ export function channelAxesOf(
   data: readonly boolean[],
   convolutions: readonly (Convolution | undefined)[],
 ): ValueTable<number> {
-  const { names, reads, writes } = view.wires;
+  const { names, inputs, opTypes, writes } = view.wires;
   const axes = new ValueTable<number>(view.wires);
   const typeOf = ValueTable.of(view.wires, types).byNumber;
   const shapeOf = (value: ValueNumber): readonly Dim[] | undefined => typeOf[value]?.shape;
   for (const node of order) {
-    const proto = view.nodes[node];
-    if (proto === undefined) continue;
+    const opType = opTypes[node] ?? '';
     const convolution = convolutions[node];
-    const source = reads[node]?.find(
-      (value, at) => at < proto.input.length && data[value] === true && axes.byNumber[value] !== undefined,
-    );
-    const undone = axes.get(readUndoneReshape(view, types, node)?.source ?? '');
+    const source = inputs[node]?.find((value) => data[value] === true && axes.byNumber[value] !== undefined);
+    const reshaped = readUndoneReshape(view, types, node);
+    const undone = reshaped && axes.get(reshaped.source);
     for (const value of writes[node] ?? []) {
       if (data[value] !== true) continue;
       if (convolution !== undefined)
         axes.byNumber[value] = axisOfConvolution(convolution, types, names[value] ?? '');
       else if (undone !== undefined) axes.byNumber[value] = undone;
-      else if (source !== undefined)
-        axes.byNumber[value] = axisBehind(proto, axes.byNumber[source] ?? 1, shapeOf(source), shapeOf(value));
+      else if (source !== undefined) {
+        const axis = axes.byNumber[source] ?? 1;
+        axes.byNumber[value] =
+          opType === 'Transpose'
+            ? axisTransposed(view.nodes[node], axis, shapeOf(source))
+            : axisBehind(opType, axis, shapeOf(source), shapeOf(value));
+      }
     }
   }
   return axes;
@@ -55,19 +58,24 @@ function axisOfConvolution(
   return rank + channelAxis;
 }
 
+function axisTransposed(
+  proto: NodeProto | undefined,
+  axis: number,
+  before: readonly Dim[] | undefined,
+): number | undefined {
+  const perm = proto?.attribute.get('perm')?.ints;
+  if (perm !== undefined) return perm.includes(axis) ? perm.indexOf(axis) : undefined;
+  return before === undefined ? undefined : before.length - 1 - axis;
+}
+
 function axisBehind(
-  proto: NodeProto,
+  opType: string,
   axis: number,
   before: readonly Dim[] | undefined,
   after: readonly Dim[] | undefined,
 ): number | undefined {
-  if (proto.opType === 'Transpose') {
-    const perm = proto.attribute.get('perm')?.ints;
-    if (perm !== undefined) return perm.includes(axis) ? perm.indexOf(axis) : undefined;
-    return before === undefined ? undefined : before.length - 1 - axis;
-  }
-  if (!LAYOUTS.has(proto.opType)) return sameRank(before, after) ? axis : undefined;
-  if (proto.opType !== 'Reshape' && sameRank(before, after)) return axis;
+  if (!LAYOUTS.has(opType)) return sameRank(before, after) ? axis : undefined;
+  if (opType !== 'Reshape' && sameRank(before, after)) return axis;
   return axisOfReshaped(axis, before, after);
 }
 

@@ -1,5 +1,5 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
-import { constantInput, protoOf, type Reading, stepBehind } from './reading.ts';
+import { constantInput, opTypeOf, protoOf, type Reading, stepBehind } from './reading.ts';
 import type { Step } from './step.ts';
 
 /**
@@ -8,7 +8,7 @@ import type { Step } from './step.ts';
  * by one in another order.
  */
 export function readShuffle(reading: Reading, node: NodeId): Step | undefined {
-  const { opType } = protoOf(reading, node);
+  const opType = opTypeOf(reading, node);
   const step = (nodes: readonly NodeId[], source: ValueId): Step => ({
     role: 'shuffle',
     node,
@@ -41,7 +41,7 @@ function readSwap(
   const swap = stepBehind(reading, protoOf(reading, node).input[0] ?? '');
   if (swap?.role !== 'transpose') return undefined;
   const split = stepBehind(reading, swap.inputs[0] ?? '');
-  if (split === undefined || protoOf(reading, split.node).opType !== 'Reshape') return undefined;
+  if (split === undefined || opTypeOf(reading, split.node) !== 'Reshape') return undefined;
   const source = split.inputs[0];
   const perm = protoOf(reading, swap.node).attribute.get('perm')?.ints;
   const axis = source === undefined ? undefined : reading.channelAxes.get(source);
@@ -61,7 +61,7 @@ function swapsAt(perm: readonly number[], at: number): boolean {
 /** Whether a node takes parts of the second axis of two that the channels were split into: one of every few channels. */
 function picksGroups(reading: Reading, node: NodeId, source: ValueId): boolean {
   const split = stepBehind(reading, source);
-  if (split === undefined || protoOf(reading, split.node).opType !== 'Reshape') return false;
+  if (split === undefined || opTypeOf(reading, split.node) !== 'Reshape') return false;
   const whole = split.inputs[0] ?? '';
   const axis = reading.channelAxes.get(whole);
   const before = reading.types.get(whole)?.shape;

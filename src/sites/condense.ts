@@ -42,8 +42,10 @@ export interface UsedValue {
 export function condense(written: GraphView, types: ValueTypes): Condensed {
   const turnedBack = valuesTurnedBack(written);
   const sources = new Map<ValueId, ValueId>();
-  written.nodes.forEach((proto, node) => {
-    const source = PASSING.has(proto.opType)
+  written.wires.opTypes.forEach((opType, node) => {
+    const proto = PASSING.has(opType) || RESHAPING.has(opType) ? written.nodes[node] : undefined;
+    if (proto === undefined) return;
+    const source = PASSING.has(opType)
       ? handedOn(written, types, turnedBack, proto)
       : reshapedBack(written, types, node);
     if (source !== undefined) sources.set(proto.output[0] ?? '', source);
@@ -176,9 +178,15 @@ function handedOn(
   }
 }
 
+/** What keeps every entry where it keeps the shape. */
+const WHOLE: ReadonlySet<string> = new Set(['Expand', 'Tile']);
+
+/** What may give the shape that something had before. */
+const RESHAPING: ReadonlySet<string> = new Set([...RESHAPINGS, ...WHOLE, 'Slice']);
+
 /** Whether a node that keeps the shape keeps all else: repeating once, or taking every entry as it comes. */
 function isWholeOrSame(view: GraphView, { opType, input }: NodeProto): boolean {
-  if (opType !== 'Slice') return opType === 'Expand' || opType === 'Tile';
+  if (opType !== 'Slice') return WHOLE.has(opType);
   const steps = input[4] ?? '';
   return steps === '' || constantOf(view, steps)?.numbers?.every((step) => step > 0) === true;
 }
@@ -203,9 +211,10 @@ function reshapedBack(view: GraphView, types: ValueTypes, node: NodeId): ValueId
  */
 function valuesTurnedBack(view: GraphView): ReadonlySet<ValueId> {
   const found = new Set<ValueId>();
-  for (const first of view.nodes) {
+  for (const [node, opType] of view.wires.opTypes.entries()) {
+    const first = opType === 'Transpose' ? view.nodes[node] : undefined;
+    if (first === undefined) continue;
     const [value = ''] = first.output;
-    if (first.opType !== 'Transpose') continue;
     const turned = usesOf(view, value).every((use) => {
       const reader = use.kind === 'input' ? view.nodes[use.node] : undefined;
       return reader?.opType === 'Transpose' && areInverse(first, reader);

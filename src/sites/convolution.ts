@@ -69,6 +69,11 @@ export function isMatrixProduct(opType: string): boolean {
   return PRODUCTS.has(opType);
 }
 
+/** Whether {@link readConvolution} may give something for an operator. */
+export function mayBeConvolution(opType: string): boolean {
+  return isConvolution(opType) || opType === 'Einsum';
+}
+
 /**
  * Reads a node as a convolution with weights, or gives nothing.
  *

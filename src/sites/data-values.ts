@@ -25,7 +25,7 @@ export function dataValuesOf(
   types: ValueTypes,
   order: readonly NodeId[],
 ): readonly boolean[] {
-  const { names, reads, writes, writers } = view.wires;
+  const { names, inputs: nodeInputs, opTypes, reads, writes, writers } = view.wires;
   const inputs = [...view.inputs.keys()].filter((name) => !view.initializers.has(name));
   const hasMaps = inputs.some((name) => isMap(types, name));
   const others = inputs.filter(
@@ -41,20 +41,20 @@ export function dataValuesOf(
       value !== LEFT_OUT && writers[value] === -1 && !view.initializers.has(name) && !left.has(name),
   );
   for (const node of order) {
-    const proto = view.nodes[node];
     const read = reads[node] ?? [];
-    if (proto === undefined || SIZE_OPERATORS.has(proto.opType)) continue;
+    const opType = opTypes[node] ?? '';
+    if (SIZE_OPERATORS.has(opType)) continue;
     // Zeros in the shape of something fill up channels.
     if (
-      proto.opType === 'Mul' &&
-      proto.input.some((name, at) => data[read[at] ?? LEFT_OUT] !== true && scalarOf(view, name) === 0)
+      opType === 'Mul' &&
+      nodeInputs[node]?.some((value) => data[value] !== true && scalarOf(view, names[value] ?? '') === 0)
     )
       continue;
     // A constant in the type of something, as onnxscript writes biases of zero, is no data for it.
-    const source = proto.opType === 'CastLike' ? read.slice(0, 1) : read;
+    const source = opType === 'CastLike' ? read.slice(0, 1) : read;
     if (!source.some((value) => data[value])) continue;
     const written = writes[node] ?? [];
-    for (const value of proto.opType === 'DynamicQuantizeLinear' ? written.slice(0, 1) : written) {
+    for (const value of opType === 'DynamicQuantizeLinear' ? written.slice(0, 1) : written) {
       if (value !== LEFT_OUT) data[value] = true;
     }
   }

@@ -1,7 +1,7 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
 import { allUses, type Block, type Context, type Found } from './block.ts';
 import { joinsChannels } from './module-branches.ts';
-import { firstBehind, outputOf, protoOf, type Reading } from './reading.ts';
+import { firstBehind, opTypeOf, outputOf, type Reading } from './reading.ts';
 import { type Branch, branchOf, forkOf, nodesOf } from './region.ts';
 import type { Step, StepRole } from './step.ts';
 
@@ -25,7 +25,7 @@ export function findDenseLayers({ reading, taken }: Context): Found {
   const byOutput = new Map<ValueId, Layer>();
   for (const node of reading.order) {
     const step = reading.steps[node];
-    if (step === undefined || protoOf(reading, node).opType.endsWith('Concat') === false) continue;
+    if (step === undefined || opTypeOf(reading, node).endsWith('Concat') === false) continue;
     if (taken[node] !== undefined || reading.owners[node] !== undefined || !joinsChannels(reading, step))
       continue;
     byInputs.set(keyOf(step.inputs), outputOf(reading, step));
@@ -93,7 +93,7 @@ function layerOf(
 function makeBlock(reading: Reading, { join, kept, branch }: Layer): Block {
   const value = branch.operand;
   const uses = allUses(reading, value).filter(
-    (use) => use.kind === 'input' && protoOf(reading, use.node).opType.endsWith('Concat'),
+    (use) => use.kind === 'input' && opTypeOf(reading, use.node).endsWith('Concat'),
   );
   const readers = uses.flatMap((use): NodeId[] => (use.kind === 'input' ? [use.node] : []));
   return {

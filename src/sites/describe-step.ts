@@ -1,10 +1,10 @@
 import type { Convolution } from './convolution.ts';
-import { protoOf, type Reading } from './reading.ts';
+import { opTypeOf, type Reading } from './reading.ts';
 import type { Step } from './step.ts';
 
 /** Says what a step is: `convolution 3x3 s2 64->128`, `activation HardSwish, written as 4 nodes`. */
 export function describeStep(reading: Reading, step: Step): string {
-  const opTypes = step.nodes.map((node) => protoOf(reading, node).opType);
+  const opTypes = step.nodes.map((node) => opTypeOf(reading, node));
   const [opType = ''] = opTypes.length > 1 ? [] : opTypes;
   if (step.convolution !== undefined) {
     return describeConvolution(step.convolution) + writtenAs(step);

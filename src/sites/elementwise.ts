@@ -1,6 +1,6 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
 import { ELEMENTWISE, LAYOUTS, POOLS } from './operators.ts';
-import { dataInputsOf, protoOf, type Reading } from './reading.ts';
+import { dataInputsOf, opTypeOf, type Reading } from './reading.ts';
 import { forkOf } from './region.ts';
 import type { Step } from './step.ts';
 
@@ -17,7 +17,7 @@ const NODE_LIMIT = 40;
  */
 export function readFunction(reading: Reading, node: NodeId): Step | undefined {
   const operands = dataInputsOf(reading, node);
-  if (operands.length < 2 || !ELEMENTWISE.has(protoOf(reading, node).opType)) return undefined;
+  if (operands.length < 2 || !ELEMENTWISE.has(opTypeOf(reading, node))) return undefined;
   const { producers } = reading.view;
   const fork = forkOf(reading, operands);
   const nodes = new Set<NodeId>([node]);
@@ -32,7 +32,7 @@ export function readFunction(reading: Reading, node: NodeId): Step | undefined {
       continue;
     }
     if (nodes.has(producer.node)) continue;
-    const { opType } = protoOf(reading, producer.node);
+    const opType = opTypeOf(reading, producer.node);
     if (POOLS.has(opType) && (opType.startsWith('Reduce') || opType.startsWith('Global'))) reduces = true;
     else if (LAYOUTS.has(opType)) reshapes ||= opType !== 'Slice';
     else if (!ELEMENTWISE.has(opType) && opType !== 'Transpose') return undefined;
@@ -40,7 +40,7 @@ export function readFunction(reading: Reading, node: NodeId): Step | undefined {
     if (nodes.size > NODE_LIMIT) return undefined;
     waiting.push(...dataInputsOf(reading, producer.node));
   }
-  const halves = fork >= 0 && protoOf(reading, fork).opType === 'Split';
+  const halves = fork >= 0 && opTypeOf(reading, fork) === 'Split';
   if (halves && sources.size > 1 && !reduces && !reshapes) {
     // A gated linear unit: one half of the channels times a function of the other.
     const whole = dataInputsOf(reading, fork);

@@ -7,6 +7,7 @@ import {
   channelsOf,
   dataInputsOf,
   firstBehind,
+  opTypeOf,
   outermost,
   outputOf,
   protoOf,
@@ -47,13 +48,13 @@ export function explainRest(
 const MERGES: ReadonlySet<string> = new Set([...SUMS, ...PRODUCTS, ...CONCATS]);
 
 function explain(reading: Reading, node: NodeId, block: Block | undefined): Why | undefined {
-  const proto = protoOf(reading, node);
+  const opType = opTypeOf(reading, node);
   const own = reading.steps[node];
   // Most nodes are neither a merge nor a convolution.
-  if (own?.convolution === undefined && !MERGES.has(proto.opType)) return undefined;
+  if (own?.convolution === undefined && !MERGES.has(opType)) return undefined;
   const inputs = dataInputsOf(reading, node);
   if (inputs.length === 0) return undefined;
-  if (SUMS.has(proto.opType) && inputs.length === 1 && proto.input.length > 1)
+  if (SUMS.has(opType) && inputs.length === 1 && protoOf(reading, node).input.length > 1)
     return explainConstant(reading, node);
   const outer = outermost(reading, node);
   if (own?.convolution?.fusedSum !== undefined && reading.isData(own.convolution.fusedSum)) {
@@ -67,7 +68,7 @@ function explain(reading: Reading, node: NodeId, block: Block | undefined): Why 
           'adds a skip inside a fused convolution, where nothing can be put in between: inject before onnxruntime optimizes',
         ];
   }
-  const merges = inputs.length > 1 && MERGES.has(proto.opType);
+  const merges = inputs.length > 1 && MERGES.has(opType);
   const depthwise = own?.convolution?.depthwise === true;
   if (!merges && !depthwise) return undefined;
   if (outer !== undefined && outer.nodes.length > 1) {
@@ -77,7 +78,7 @@ function explain(reading: Reading, node: NodeId, block: Block | undefined): Why 
   if (block !== undefined) return node === block.anchor ? undefined : explainInside(block, depthwise);
   if (depthwise) return explainDepthwise(reading, node);
   if (own === undefined) return undefined;
-  return proto.opType.endsWith('Concat') ? explainConcat(reading, own) : explainProduct(reading, own);
+  return opType.endsWith('Concat') ? explainConcat(reading, own) : explainProduct(reading, own);
 }
 
 /** Kinds whose depthwise convolution is what they are. */
@@ -121,7 +122,7 @@ function explainConstant(reading: Reading, node: NodeId): Why {
 function weightsBehind(reading: Reading, data: ValueId): boolean {
   if (stepBehind(reading, data)?.convolution !== undefined) return true;
   const behind = firstBehind(reading, data, SCALING_BACK);
-  return behind?.convolution !== undefined && protoOf(reading, behind.node).opType.endsWith('Integer');
+  return behind?.convolution !== undefined && opTypeOf(reading, behind.node).endsWith('Integer');
 }
 
 /** Between the product of queries and keys and the bias that is added to it. */

@@ -1,6 +1,6 @@
 import { scalarOf } from '../graph/constants.ts';
 import type { ValueId } from '../graph/view.ts';
-import { outputOf, protoOf, type Reading, stepsAfter, usesOf } from './reading.ts';
+import { opTypeOf, outputOf, protoOf, type Reading, stepsAfter, usesOf } from './reading.ts';
 import { LOOKED_THROUGH, type Step } from './step.ts';
 
 /** More readers than a value inside a block has. */
@@ -58,7 +58,7 @@ function furtherActivated(
   while (steps.length < READER_LIMIT) {
     const [step, ...more] = stepsAfter(reading, value);
     if (step === undefined || more.length > 0) break;
-    const { opType } = protoOf(reading, step.node);
+    const opType = opTypeOf(reading, step.node);
     const scales =
       step.role === 'affine' && steps.at(-1)?.role === 'activation' && isLastFactor(reading, step);
     const clamps = scales || (step.role === 'activation' && CLAMPS.has(opType));

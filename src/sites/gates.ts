@@ -5,6 +5,7 @@ import {
   channelAxisOf,
   dataInputsOf,
   firstBehind,
+  opTypeOf,
   outputOf,
   protoOf,
   type Reading,
@@ -24,7 +25,7 @@ const STEP_LIMIT = 64;
  * over branches, or in a PRelu.
  */
 export function readGate(reading: Reading, node: NodeId): Step | undefined {
-  const { opType } = protoOf(reading, node);
+  const opType = opTypeOf(reading, node);
   const divides = opType === 'Div';
   if (!divides && !PRODUCTS.has(opType)) return undefined;
   const operands = dataInputsOf(reading, node);

@@ -1,7 +1,7 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
 import { isBounded } from './gates.ts';
 import { RESHAPINGS } from './operators.ts';
-import { channelAxisOf, protoOf, type Reading, stepBehind, typeOf } from './reading.ts';
+import { channelAxisOf, opTypeOf, protoOf, type Reading, stepBehind, typeOf } from './reading.ts';
 import { branchOf, forkOf } from './region.ts';
 import { isCrop } from './slices.ts';
 import { LOOKED_THROUGH, type Step } from './step.ts';
@@ -152,7 +152,7 @@ function isPassed(reading: Reading, step: Step): boolean {
   return (
     LOOKED_THROUGH.has(step.role) ||
     step.role === 'shuffle' ||
-    PASSED.has(protoOf(reading, step.node).opType) ||
+    PASSED.has(opTypeOf(reading, step.node)) ||
     isPaddedByConcat(reading, step) ||
     isCrop(reading, step)
   );
@@ -176,7 +176,7 @@ function mapSide(
 ): { readonly value: ValueId; readonly readers: readonly NodeId[] } {
   const step = stepBehind(reading, data);
   if (step === undefined) return { value: data, readers: project.nodes };
-  const { opType } = protoOf(reading, step.node);
+  const opType = opTypeOf(reading, step.node);
   const rankOf = (value: ValueId): number => typeOf(reading, value)?.shape?.length ?? 0;
   const isRows = RESHAPINGS.has(opType) && rankOf(step.inputs[0] ?? '') > rankOf(data);
   return isRows || opType === 'DynamicQuantizeLinear'

@@ -14,17 +14,17 @@ type Find = (view: GraphView, types: ValueTypes) => readonly Site[];
  */
 export function rejectNested(view: GraphView, types: ValueTypes, find: Find): readonly Rejection[] {
   const rejections: Rejection[] = [];
+  for (const node of view.wires.withBodies) {
+    const proto = view.nodes[node];
+    if (proto === undefined) continue;
+    const sites = bodiesOf(proto).flatMap((body) => sitesOfBody(view, types, proto, body, find));
+    if (sites.length === 0) continue;
+    const detail = `${describe(sites)} inside its bodies, which are not edited`;
+    rejections.push({ node, opType: proto.opType, reason: 'inside-body', detail });
+  }
+  if (view.functions.size === 0) return rejections;
   const calls = new Map<string, string | undefined>();
   view.nodes.forEach((proto, node) => {
-    const bodies = bodiesOf(proto);
-    if (bodies.length > 0) {
-      const sites = bodies.flatMap((body) => sitesOfBody(view, types, proto, body, find));
-      if (sites.length > 0) {
-        const detail = `${describe(sites)} inside its bodies, which are not edited`;
-        rejections.push({ node, opType: proto.opType, reason: 'inside-body', detail });
-      }
-    }
-    if (view.functions.size === 0) return;
     const key = `${proto.domain}:${proto.opType}`;
     const called = view.functions.get(key);
     if (called === undefined) return;

@@ -1,4 +1,4 @@
-import { channelAxisOf, constantInput, protoOf, type Reading, typeOf } from './reading.ts';
+import { channelAxisOf, constantInput, opTypeOf, protoOf, type Reading, typeOf } from './reading.ts';
 import type { Step } from './step.ts';
 
 /** Whether a pooling step takes the whole map together, whatever its operator. */
@@ -23,7 +23,7 @@ export function isGlobalPool(reading: Reading, step: Step): boolean {
 
 /** Whether a pooling step is written as a reduction over axes. */
 export function isReduction(reading: Reading, step: Step): boolean {
-  return protoOf(reading, step.node).opType.includes('Reduce');
+  return opTypeOf(reading, step.node).includes('Reduce');
 }
 
 function reducedAxes(reading: Reading, step: Step): readonly number[] | undefined {

@@ -10,7 +10,7 @@ import type { NodeProto } from '../onnx/model-file.ts';
 import { asidesOf } from './asides.ts';
 import { channelAxesOf } from './channel-axes.ts';
 import { type Condensed, condense } from './condense.ts';
-import { type Convolution, readConvolution } from './convolution.ts';
+import { type Convolution, mayBeConvolution, readConvolution } from './convolution.ts';
 import { dataValuesOf } from './data-values.ts';
 import type { Step, StepRole } from './step.ts';
 
@@ -33,6 +33,8 @@ export interface Reading extends Condensed {
   readonly strides: ReadonlyMap<ValueId, number>;
   /** Whether a value depends on the contents of a graph input. */
   readonly isData: (value: ValueId) => boolean;
+  /** Whether a node writes such a value: others make weights, or ask for a shape. */
+  readonly givesData: (node: NodeId) => boolean;
   readonly convolutions: readonly (Convolution | undefined)[];
   readonly convolutionCount: number;
   /** Nodes that read data and give none: they depend on its shape alone. */
@@ -57,19 +59,22 @@ export function beginReading(written: GraphView, types: ValueTypes): Reading {
   const condensed = condense(written, types);
   const { view } = condensed;
   const { order } = orderNodes(view);
-  const { names, numbers, reads, writes } = view.wires;
+  const { names, numbers, inputs, opTypes, reads, writes } = view.wires;
   const data = dataValuesOf(view, types, order);
   const isData = (value: ValueId): boolean => {
     const number = numbers.get(value);
     return number === undefined || data[number] === true;
   };
+  const givesData = (node: NodeId): boolean => writes[node]?.some((value) => data[value]) === true;
   const place = new Int32Array(view.nodes.length);
   order.forEach((node, at) => {
     place[node] = at;
   });
-  const convolutions = view.nodes.map((proto, node) =>
-    readConvolution(view, types, proto, (input) => data[reads[node]?.[input] ?? LEFT_OUT] === true),
-  );
+  const convolutions = opTypes.map((opType, node) => {
+    const proto = mayBeConvolution(opType) ? view.nodes[node] : undefined;
+    const isDataInput = (input: number): boolean => data[inputs[node]?.[input] ?? LEFT_OUT] === true;
+    return proto && readConvolution(view, types, proto, isDataInput);
+  });
   const isAside = asidesOf(view, types, order, isData);
   return {
     ...condensed,
@@ -86,13 +91,10 @@ export function beginReading(written: GraphView, types: ValueTypes): Reading {
     channelAxes: channelAxesOf(view, types, order, data, convolutions),
     strides: stridesOf(view, types),
     isData,
+    givesData,
     convolutions,
     convolutionCount: convolutions.filter((convolution) => convolution !== undefined).length,
-    asksShape: new Set(
-      order.filter(
-        (node) => reads[node]?.some((value) => data[value]) && !writes[node]?.some((value) => data[value]),
-      ),
-    ),
+    asksShape: new Set(order.filter((node) => !givesData(node) && reads[node]?.some((value) => data[value]))),
     dataInputs: reads.map((values) => readDataInputs(values, data, names)),
     budget: { steps: STEPS_PER_NODE * (view.nodes.length + SPARE_NODES) },
     attention: { last: undefined },
@@ -114,18 +116,13 @@ function valuesBeforeWeights(
   order: readonly NodeId[],
   convolutions: readonly (Convolution | undefined)[],
 ): ValueTable<true> {
-  const { reads, writes } = view.wires;
+  const { inputs, opTypes, writes } = view.wires;
   const reaching = new ValueTable<true>(view.wires);
-  for (let at = order.length - 1; at >= 0; at -= 1) {
-    const node = order[at] ?? 0;
-    const proto = view.nodes[node];
-    if (proto === undefined || DECODING.has(proto.opType)) continue;
+  for (const node of order.toReversed()) {
+    if (DECODING.has(opTypes[node] ?? '')) continue;
     if (convolutions[node] === undefined && !writes[node]?.some((value) => reaching.byNumber[value]))
       continue;
-    const read = reads[node] ?? [];
-    for (let input = 0; input < proto.input.length; input += 1) {
-      reaching.byNumber[read[input] ?? LEFT_OUT] = true;
-    }
+    for (const value of inputs[node] ?? []) reaching.byNumber[value] = true;
   }
   return reaching;
 }
@@ -133,6 +130,11 @@ function valuesBeforeWeights(
 /** The node as the finders read it. */
 export function protoOf(reading: Reading, node: NodeId): NodeProto {
   return reading.view.nodes[node]!;
+}
+
+/** The operator of a node. */
+export function opTypeOf({ view }: Reading, node: NodeId): string {
+  return view.wires.opTypes[node] ?? '';
 }
 
 /** The data inputs of a node, each once; for one with bodies, what these capture too. */

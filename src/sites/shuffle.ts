@@ -2,7 +2,7 @@ import type { ValueId } from '../graph/view.ts';
 import { type Block, type Context, type Found, usesBy } from './block.ts';
 import { isStrided } from './convolution.ts';
 import { areApart, convolutionsOf, joinsChannels } from './module-branches.ts';
-import { outputOf, protoOf, type Reading, stepBehind, stepsAfter } from './reading.ts';
+import { opTypeOf, outputOf, type Reading, stepBehind, stepsAfter } from './reading.ts';
 import { type Branch, branchOf, forkOf, nodesOf } from './region.ts';
 import type { Step, StepRole } from './step.ts';
 
@@ -92,7 +92,7 @@ function variantOf(reading: Reading, join: Step, skip: Branch, branch: Branch): 
 /** Whether both branches read the whole of one value: a shortcut, no split. */
 function isWhole(reading: Reading, skip: Branch, branch: Branch): boolean {
   const sliced = (step: Step): boolean =>
-    ['Slice', 'Split', 'Gather', 'SequenceAt'].includes(protoOf(reading, step.node).opType);
+    ['Slice', 'Split', 'Gather', 'SequenceAt'].includes(opTypeOf(reading, step.node));
   const split = [...skip.sources].some((value) => !branch.sources.has(value));
   return !split && ![...skip.steps].some(sliced);
 }

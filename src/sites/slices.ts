@@ -1,5 +1,13 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
-import { channelsOf, constantInput, outputOf, protoOf, type Reading, stepBehind } from './reading.ts';
+import {
+  channelsOf,
+  constantInput,
+  opTypeOf,
+  outputOf,
+  protoOf,
+  type Reading,
+  stepBehind,
+} from './reading.ts';
 import type { Branch } from './region.ts';
 import type { Step } from './step.ts';
 
@@ -8,20 +16,20 @@ const SLICES: ReadonlySet<string> = new Set(['Slice', 'DynamicSlice', 'Split', '
 
 /** Reads an element of a sequence that SplitToSequence has made of a value as a slice of that value. */
 export function readElement(reading: Reading, node: NodeId): Step | undefined {
-  if (protoOf(reading, node).opType !== 'SequenceAt') return undefined;
+  if (opTypeOf(reading, node) !== 'SequenceAt') return undefined;
   const split = stepBehind(reading, protoOf(reading, node).input[0] ?? '');
-  if (split === undefined || protoOf(reading, split.node).opType !== 'SplitToSequence') return undefined;
+  if (split === undefined || opTypeOf(reading, split.node) !== 'SplitToSequence') return undefined;
   return { role: 'layout', node, nodes: [split.node, node], inputs: split.inputs, convolution: undefined };
 }
 
 /** Whether a step takes a part of a value. */
 export function isSlice(reading: Reading, { node, role }: Step): boolean {
-  return role === 'layout' && SLICES.has(protoOf(reading, node).opType);
+  return role === 'layout' && SLICES.has(opTypeOf(reading, node));
 }
 
 /** Whether a step takes positions off a map, as converters even out what their paddings have too much. */
 export function isCrop(reading: Reading, step: Step): boolean {
-  const { opType } = protoOf(reading, step.node);
+  const opType = opTypeOf(reading, step.node);
   if (opType === 'Crop' || opType === 'CenterCropPad') return true;
   if (opType !== 'Slice') return false;
   const [all, some] = [
@@ -64,7 +72,7 @@ function rangeOf(reading: Reading, { node }: Step): string {
 
 function takesChannels(reading: Reading, step: Step, source: ValueId): boolean {
   // Of a sequence, only what SplitToSequence made of a value.
-  if (protoOf(reading, step.node).opType === 'SequenceAt') return true;
+  if (opTypeOf(reading, step.node) === 'SequenceAt') return true;
   const [all, some] = [channelsOf(reading, source), channelsOf(reading, outputOf(reading, step))];
   return all !== undefined && some !== undefined && some < all;
 }

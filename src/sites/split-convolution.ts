@@ -1,7 +1,7 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
 import { type Convolution, kernelSize } from './convolution.ts';
 import { CONCATS } from './operators.ts';
-import { protoOf, type Reading, stepBehind } from './reading.ts';
+import { opTypeOf, type Reading, stepBehind } from './reading.ts';
 import { isCrop } from './slices.ts';
 import { LOOKED_THROUGH, type Step } from './step.ts';
 
@@ -10,9 +10,7 @@ const WAY_LIMIT = 8;
 
 /** A norm or bias, axes in another order, and paddings. */
 function isPassed(reading: Reading, step: Step): boolean {
-  return (
-    LOOKED_THROUGH.has(step.role) || protoOf(reading, step.node).opType === 'Pad' || isCrop(reading, step)
-  );
+  return LOOKED_THROUGH.has(step.role) || opTypeOf(reading, step.node) === 'Pad' || isCrop(reading, step);
 }
 
 /** What takes some of the channels. */
@@ -23,7 +21,7 @@ const SLICES: ReadonlySet<string> = new Set(['Split', 'Slice', 'Gather']);
  * MixNet, and grouped convolutions as frameworks without groups write them.
  */
 export function readSplitConvolution(reading: Reading, node: NodeId): Step | undefined {
-  if (!CONCATS.has(protoOf(reading, node).opType)) return undefined;
+  if (!CONCATS.has(opTypeOf(reading, node))) return undefined;
   const operands = reading.dataInputs[node] ?? [];
   if (operands.length < 2) return undefined;
   const sources = new Set<ValueId>();
@@ -48,7 +46,7 @@ export function readSplitConvolution(reading: Reading, node: NodeId): Step | und
     const slice = stepBehind(reading, part);
     if (slice?.role !== 'layout' || slice.inputs.length !== 1 || step.convolution === undefined)
       return undefined;
-    if (!SLICES.has(protoOf(reading, slice.node).opType)) return undefined;
+    if (!SLICES.has(opTypeOf(reading, slice.node))) return undefined;
     sources.add(slice.inputs[0] ?? '');
     slices.add(part);
     for (const inner of step.nodes) nodes.add(inner);

@@ -19,7 +19,15 @@ import {
   SUMS,
   UPSAMPLES,
 } from './operators.ts';
-import { constantInput, dataInputsOf, firstBehind, protoOf, type Reading, typeOf } from './reading.ts';
+import {
+  constantInput,
+  dataInputsOf,
+  firstBehind,
+  opTypeOf,
+  protoOf,
+  type Reading,
+  typeOf,
+} from './reading.ts';
 import { readElement } from './slices.ts';
 import { readSplitConvolution } from './split-convolution.ts';
 import type { Step, StepRole } from './step.ts';
@@ -41,13 +49,11 @@ export function readSteps(reading: Reading): void {
 }
 
 function readStep(reading: Reading, node: NodeId): Step | undefined {
+  if (!reading.givesData(node)) return undefined;
   const inputs = dataInputsOf(reading, node);
-  const proto = protoOf(reading, node);
-  // Weights, and what asks for the shape of data alone.
-  if (!proto.output.some((value) => reading.isData(value))) return undefined;
   if (inputs.length === 0) {
     // Bodies capture what they read.
-    const role = RECURRENT.has(proto.opType) ? 'recurrent' : 'other';
+    const role = RECURRENT.has(opTypeOf(reading, node)) ? 'recurrent' : 'other';
     return { role, node, nodes: [node], inputs, convolution: undefined };
   }
   const longer =
@@ -88,7 +94,7 @@ const ROLES: ReadonlyMap<string, StepRole> = new Map(
 );
 
 function roleOf(reading: Reading, node: NodeId, inputs: number): StepRole {
-  const { opType, input } = protoOf(reading, node);
+  const opType = opTypeOf(reading, node);
   if (opType.endsWith('Attention')) return 'attention';
   if (RECURRENT.has(opType)) return 'recurrent';
   if (CONCATS.has(opType)) return inputs > 1 ? 'concat' : 'layout';
@@ -107,14 +113,14 @@ function roleOf(reading: Reading, node: NodeId, inputs: number): StepRole {
   if (opType === 'Max' || opType === 'Min') return 'activation';
   if (opType === 'QuantizeLinear' && foldsRelu(reading, node)) return 'activation';
   if (PASSING.has(opType)) return 'pass';
-  if (ARITHMETIC.has(opType)) return twice(input) ? 'activation' : 'affine';
+  if (ARITHMETIC.has(opType)) return twice(protoOf(reading, node).input) ? 'activation' : 'affine';
   return 'other';
 }
 
 /** Whether a reshaping leaves the channels an axis of their own: rows of a map for a matrix product, and back. */
 function keepsChannels(reading: Reading, node: NodeId): boolean {
-  const { opType, input, output } = protoOf(reading, node);
-  if (!RESHAPINGS.has(opType)) return false;
+  if (!RESHAPINGS.has(opTypeOf(reading, node))) return false;
+  const { input, output } = protoOf(reading, node);
   const [from, to] = [input[0] ?? '', output[0] ?? ''];
   const [a, b] = [reading.channelAxes.get(from), reading.channelAxes.get(to)];
   const [before, after] = [typeOf(reading, from)?.shape, typeOf(reading, to)?.shape];

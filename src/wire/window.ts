@@ -49,6 +49,8 @@ const HEADER_LIMIT = 16;
 export class SlidingWindow {
   /** Number of bytes of the whole source. */
   readonly size: number;
+  /** Names that were read so far, each kept once however often it stands there: equal ones need not be compared. */
+  readonly names: Map<string, string> = new Map();
   #buffer: Uint8Array = new Uint8Array(0);
   #base = 0;
   #reader: protobuf.Reader = protobuf.Reader.create(new Uint8Array(0));
