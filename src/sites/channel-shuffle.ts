@@ -20,14 +20,17 @@ export function readShuffle(reading: Reading, node: NodeId): Step | undefined {
     const swapped = readSwap(reading, node);
     return swapped === undefined ? undefined : step(swapped.nodes, swapped.source);
   }
+  if (!PICKS.has(opType)) return undefined;
   const [source = ''] = protoOf(reading, node).input;
   const picks =
-    ((opType === 'Gather' || opType === 'Slice' || opType === 'Split') &&
-      picksGroups(reading, node, source)) ||
+    picksGroups(reading, node, source) ||
     (opType === 'Slice' && skipsChannels(reading, node, source)) ||
     (opType === 'Gather' && reorders(reading, node, source));
   return picks ? step([node], source) : undefined;
 }
+
+/** What may take one of every few channels. */
+const PICKS: ReadonlySet<string> = new Set(['Gather', 'Slice', 'Split']);
 
 /**
  * The Reshape that puts swapped groups together.

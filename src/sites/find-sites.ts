@@ -96,7 +96,8 @@ export function searchSites(
   for (const find of FINDERS) {
     const found = find({ reading, taken, asked, tell });
     for (const made of found.blocks) {
-      const block = made.gate === undefined ? { ...made, gate: gateOn(reading, made.value) } : made;
+      const gate = made.gate ?? gateOn(reading, made.value);
+      const block = gate === made.gate ? made : { ...made, gate };
       blocks.push(block);
       for (const node of block.nodes) taken[node] ??= block;
     }

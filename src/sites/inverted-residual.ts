@@ -73,20 +73,31 @@ export function readInvertedResidual(
     }
   }
   const input = depthwise.inputs[0] ?? '';
-  const tap = mapSide(reading, project, data);
-  const base = { project, ...tap, depthwise, gate: tail.gate, activated };
-  const bare = { ...base, expand: undefined, start: input, linearFeed: undefined, steps };
-  if (stop(input)) return bare;
+  const { value, readers } = mapSide(reading, project, data);
+  const { gate } = tail;
+  const made = (expand: Step | undefined, start: ValueId, linearFeed?: Step): InvertedResidual => ({
+    project,
+    value,
+    readers,
+    depthwise,
+    expand,
+    gate,
+    activated,
+    start,
+    linearFeed,
+    steps,
+  });
+  if (stop(input)) return made(undefined, input);
   const head = chainBack(reading, input, stop);
   const expand = head.end;
-  if (expand?.convolution?.pointwise !== true || head.gate !== undefined) return bare;
-  if (!head.activated && !expand.convolution.fusedActivation) return { ...bare, linearFeed: expand };
+  if (expand?.convolution?.pointwise !== true || head.gate !== undefined) return made(undefined, input);
+  if (!head.activated && !expand.convolution.fusedActivation) return made(undefined, input, expand);
   steps.push(...head.steps, expand);
   const first = expand.inputs[0] ?? '';
   // Without an activation in between, two such pairs are two (Double BlazeBlock), and no block of one depthwise layer.
   const extra = stop(first) || !activated ? undefined : leadingDepthwise(reading, first, stop);
   if (extra !== undefined) steps.push(...extra.steps);
-  return { ...base, expand, start: extra?.input ?? first, linearFeed: undefined, steps };
+  return made(expand, extra?.input ?? first);
 }
 
 /** MobileNetV4 puts a depthwise convolution without activation in front of the expansion. */

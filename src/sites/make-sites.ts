@@ -14,28 +14,32 @@ export function makeSites(
   blocks: readonly Block[],
   isSelected: (block: Block) => boolean,
 ): { readonly sites: readonly Site[]; readonly rejections: readonly Rejection[] } {
+  const sites: Site[] = [];
   const rejections: Rejection[] = [];
-  const unnumbered: Omit<Site, 'id'>[] = [];
+  const counts = new Map<number, number>();
+  const idOf: IdOf = (stage) => {
+    const n = (counts.get(stage) ?? 0) + 1;
+    counts.set(stage, n);
+    return `${stage}_${n}`;
+  };
   const inOrder = blocks.toSorted((a, b) => (reading.place[a.reader] ?? 0) - (reading.place[b.reader] ?? 0));
   for (const block of inOrder) {
-    const made = makeSite(reading, block, isSelected);
+    const made = makeSite(reading, block, isSelected, idOf);
     if ('reason' in made) rejections.push(made);
-    else unnumbered.push(made);
+    else sites.push(made);
   }
-  const counts = new Map<number, number>();
-  const sites = unnumbered.map((site) => {
-    const n = (counts.get(site.stage) ?? 0) + 1;
-    counts.set(site.stage, n);
-    return { id: `${site.stage}_${n}`, ...site };
-  });
   return { sites, rejections };
 }
+
+/** The id of the next site of a stage. */
+type IdOf = (stage: number) => string;
 
 function makeSite(
   reading: Reading,
   block: Block,
   isSelected: (block: Block) => boolean,
-): Omit<Site, 'id'> | Rejection {
+  idOf: IdOf,
+): Site | Rejection {
   const no = (reason: Rejection['reason'], detail: string): Rejection =>
     reject(reading, block.anchor, reason, detail);
   if (block.gate !== undefined)
@@ -79,7 +83,9 @@ function makeSite(
   const sizes = shape.filter((_, axis) => axis !== 0 && axis !== channelAxis);
   const known = sizes.filter((size) => typeof size === 'number');
   const stride = reading.strides.get(block.value) ?? 1;
+  const stage = stageOf(stride);
   return {
+    id: idOf(stage),
     kind: block.kind,
     variant: block.variant,
     value,
@@ -89,7 +95,7 @@ function makeSite(
     rank: shape.length,
     dataType,
     stride,
-    stage: stageOf(stride),
+    stage,
     spatial: known.length === sizes.length ? known : null,
     node: block.reader,
     nodes: block.nodes,

@@ -62,11 +62,10 @@ export function makeResidual(
   const nodes = nodesOf([step], residual.steps, ...skips.map(({ branch }) => branch.steps));
   const around = { input: source, output: outputOf(reading, step), skip: skips[0]?.branch.operand };
   // The operand may be read by an inner Add of the same sum.
-  const reader = (reading.view.uses.get(residual.operand) ?? []).find(
+  const read = (reading.view.uses.get(residual.operand) ?? []).find(
     (use) => use.kind === 'input' && (use.node === step.node || isInnerSum(reading, use.node, step)),
   );
-  const readerNode = reader?.kind === 'input' ? reader.node : step.node;
-  const base = { anchor: step.node, nodes, around, gate };
+  const readerNode = read?.kind === 'input' ? read.node : step.node;
   const project = projectBehind(reading, residual);
   // A project convolution is linear, whoever has fused the activation.
   const inverted =
@@ -85,12 +84,17 @@ export function makeResidual(
     });
   }
   if (inverted !== undefined && refused === undefined) {
+    const { uses, reader } = readingUses(reading, inverted.value, inverted.readers);
     return {
-      ...base,
       kind: 'inverted-residual',
       variant: inverted.expand === undefined ? 'no-expand' : 'expand',
       value: inverted.value,
-      ...readingUses(reading, inverted.value, inverted.readers),
+      uses,
+      reader,
+      anchor: step.node,
+      nodes,
+      around,
+      gate,
       project: inverted.project.node,
       expand: inverted.expand?.node,
     };
@@ -98,12 +102,15 @@ export function makeResidual(
   const shuffles = refused?.rule === NO_SHUFFLE.name;
   const fire = isFireModule(reading, residual.operand);
   return {
-    ...base,
     kind: shuffles ? 'shuffle' : fire ? 'fire' : 'residual',
     variant: shuffles ? 'v1' : fire ? 'bypass' : residualVariant(reading, residual),
     value: residual.operand,
     uses: usesBy(reading, residual.operand, [readerNode]),
     reader: readerNode,
+    anchor: step.node,
+    nodes,
+    around,
+    gate,
     project: undefined,
     expand: undefined,
   };

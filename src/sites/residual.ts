@@ -137,8 +137,10 @@ function judgeSum(
           reading,
           join: node,
           inner,
+          source: chosen.source,
+          residual: chosen.residual,
           steps: [...chosen.residual.steps],
-          ...chosen,
+          skips: chosen.skips,
         });
   const refusal = 'detail' in chosen ? chosen : refused;
   tell?.({

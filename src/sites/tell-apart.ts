@@ -64,7 +64,7 @@ export function tellApart(
         'its operands have no value in common that both start from: different inputs, or parts of a split',
     };
   }
-  const chosen = chooseResidual(reading, branches);
+  const chosen = chooseResidual(reading, source, branches);
   if ('detail' in chosen) return chosen;
   if (chosen.skips.some(({ branch }) => startFromOtherChannels(reading, branch, chosen.residual))) {
     return {
@@ -72,10 +72,10 @@ export function tellApart(
       detail: 'its operands start from different channels of one value: parts of a split',
     };
   }
-  return { source, ...chosen };
+  return chosen;
 }
 
-function chooseResidual(reading: Reading, branches: readonly Branch[]): Omit<Chosen, 'source'> | Refusal {
+function chooseResidual(reading: Reading, source: ValueId, branches: readonly Branch[]): Chosen | Refusal {
   const read = branches.map((branch) => ({
     branch,
     skip: readSkip(reading, branch),
@@ -121,7 +121,7 @@ function chooseResidual(reading: Reading, branches: readonly Branch[]): Omit<Cho
       detail: 'adds convolutions that stride side by side: none of them projects for another',
     };
   }
-  return { residual: pick.branch, skips, why: only === undefined ? MOST_WORK : NO_SKIP };
+  return { source, residual: pick.branch, skips, why: only === undefined ? MOST_WORK : NO_SKIP };
 }
 
 const NO_SKIP =
