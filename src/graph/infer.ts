@@ -83,11 +83,11 @@ function inferScope(view: GraphView, outer: Scope | undefined): Scope {
     outer,
     depth: outer === undefined ? 0 : outer.depth + 1,
   };
-  const start = (name: ValueId, type: ValueType): void => {
-    types.byNumber[numbers.get(name) ?? LEFT_OUT] = clean(type);
-  };
-  for (const [name, { type }] of view.inputs) start(name, declared(type));
-  for (const [name, { dims, dataType }] of view.initializers) start(name, { dataType, shape: dims });
+  for (const [name, { type }] of view.inputs) types.byNumber[numbers.get(name) ?? LEFT_OUT] = declared(type);
+  view.initializers.byNumber.forEach((weight, value) => {
+    if (weight !== undefined)
+      types.byNumber[value] = clean({ dataType: weight.dataType, shape: weight.dims });
+  });
   const { order, cyclic } = orderNodes(view);
   for (const node of order) inferNode(node, scope);
   for (const node of cyclic) {

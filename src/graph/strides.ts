@@ -67,7 +67,7 @@ export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<Value
       // Behind windows and patches only a map of the image's proportions tells what it is again.
       const doubtful =
         own.some((input) => divided[input]) ||
-        divides(operands, found) ||
+        (DIVIDING.has(opType) && divides(operands, found)) ||
         (opType === 'Reshape' && isImage(found, operands.output, image));
       const again = doubtful ? byProportions(told, operands.output, image) : undefined;
       divided[value] = doubtful && again === undefined;
@@ -99,9 +99,11 @@ function isImage(
   return count(shape) === count(image) && image.slice(2).every((size, axis) => size !== shape[axis + 2]);
 }
 
+const DIVIDING: ReadonlySet<string> = new Set(['Reshape', 'Gather']);
+
 /** Whether a reshaping, or a lookup of windows, makes several axes of one of the image. */
-function divides({ node, inputs: [before], shapes, output }: StrideOperands, after: AxisStrides): boolean {
-  if ((node.opType !== 'Reshape' && node.opType !== 'Gather') || before === undefined) return false;
+function divides({ inputs: [before], shapes, output }: StrideOperands, after: AxisStrides): boolean {
+  if (before === undefined) return false;
   const count = (strides: AxisStrides, shape: StrideOperands['output']): number =>
     strides.filter((stride, axis) => stride !== 0 && shape?.[axis] !== 1).length;
   return count(after, output) > count(before, shapes[0]);

@@ -42,7 +42,7 @@ export interface GraphView {
   readonly wires: Wires;
   readonly producers: ReadonlyMap<ValueId, Producer>;
   readonly uses: ReadonlyMap<ValueId, readonly Use[]>;
-  readonly initializers: ReadonlyMap<ValueId, TensorProto>;
+  readonly initializers: ValueTable<TensorProto>;
   /** Graph inputs by name; one that is an initializer too is that input's default (required below IR 4). */
   readonly inputs: ReadonlyMap<ValueId, ValueInfoProto>;
   readonly outputs: ReadonlyMap<ValueId, ValueInfoProto>;
@@ -67,10 +67,7 @@ export interface GraphView {
 export function viewGraph(model: ModelFile): GraphView {
   const { graph } = model;
   const weights = [...graph.initializer, ...graph.sparseInitializer];
-  const wires = wireNodes(
-    graph.node,
-    [graph.input, weights, graph.output].flatMap((items) => items.map(({ name }) => name)),
-  );
+  const wires = wireNodes(graph.node, [graph.input, weights, graph.output]);
   return {
     model,
     graph,
@@ -79,7 +76,7 @@ export function viewGraph(model: ModelFile): GraphView {
     wires,
     producers: findProducers(wires),
     uses: findUses(graph.output, wires),
-    initializers: byName(weights),
+    initializers: tableOf(weights, wires),
     inputs: byName(graph.input),
     outputs: byName(graph.output),
     valueInfo: byName(graph.valueInfo),
@@ -128,8 +125,12 @@ function findUses(outputs: GraphProto['output'], wires: Wires): ValueTable<reado
 
 /** The node that writes a value, or nothing for graph inputs and initializers. */
 export function producerOf(view: GraphView, value: ValueId): NodeProto | undefined {
-  const producer = view.producers.get(value);
-  return producer === undefined ? undefined : view.nodes[producer.node];
+  return view.nodes[writerOf(view, value)];
+}
+
+/** The place of that node; -1 for graph inputs and initializers. */
+export function writerOf({ wires }: GraphView, value: ValueId): NodeId {
+  return wires.writers[wires.numbers.get(value) ?? LEFT_OUT] ?? -1;
 }
 
 /** The readers of a value: node inputs, captures by bodies, graph outputs. */
@@ -147,6 +148,12 @@ export function useKey(use: Use): string {
     case 'output':
       return `output ${use.index}`;
   }
+}
+
+function tableOf<T extends { readonly name: ValueId }>(items: readonly T[], wires: Wires): ValueTable<T> {
+  const table = new ValueTable<T>(wires);
+  for (const item of items) table.byNumber[wires.numbers.get(item.name) ?? LEFT_OUT] ??= item;
+  return table;
 }
 
 function byName<T extends { readonly name: string }>(items: readonly T[]): Map<string, T> {

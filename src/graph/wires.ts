@@ -30,8 +30,11 @@ export interface Wires {
   readonly writers: readonly NodeId[];
 }
 
-/** Numbers the values of some nodes; those that no node need read or write can be named besides. */
-export function wireNodes(nodes: readonly NodeProto[], others: Iterable<ValueId> = []): Wires {
+/** Numbers the values of some nodes; those that no node need read or write can be named besides, in lists. */
+export function wireNodes(
+  nodes: readonly NodeProto[],
+  others: readonly (readonly { readonly name: ValueId }[])[] = [],
+): Wires {
   const names: ValueId[] = [];
   const writers: NodeId[] = [];
   const numbers = new Map<ValueId, ValueNumber>();
@@ -46,7 +49,7 @@ export function wireNodes(nodes: readonly NodeProto[], others: Iterable<ValueId>
     return number;
   };
   numberOf('');
-  for (const name of others) numberOf(name);
+  for (const list of others) for (const { name } of list) numberOf(name);
   const withBodies: NodeId[] = [];
   const inputs: ValueNumber[][] = [];
   const reads: ValueNumber[][] = [];

@@ -36,11 +36,12 @@ export interface Join {
   readonly inner: InnerBlocks;
 }
 
-/** The residual blocks found so far. */
+/** The residual blocks found so far, as marks on nodes. */
 export interface InnerBlocks {
-  /** Their sums. */
-  readonly joins: ReadonlySet<NodeId>;
-  readonly nodes: ReadonlySet<NodeId>;
+  /** 1 for their sums. */
+  readonly joins: Uint8Array;
+  /** 1 for all their nodes. */
+  readonly nodes: Uint8Array;
   /** Sums that were turned down as those of transformers. */
   readonly attended: ReadonlySet<NodeId>;
 }
@@ -120,10 +121,10 @@ function refuseBroadcast({ reading, residual, skips }: Join): Refusal | undefine
 }
 
 function refuseNested({ inner, join, steps }: Join): Refusal | undefined {
-  const count = steps.filter(({ node }) => node !== join && inner.joins.has(node)).length;
+  const count = steps.filter(({ node }) => node !== join && inner.joins[node] === 1).length;
   if (count === 0) return undefined;
   const blocks = `${count} residual ${count === 1 ? 'block' : 'blocks'}`;
-  const own = steps.some(({ node, convolution }) => convolution !== undefined && !inner.nodes.has(node));
+  const own = steps.some(({ node, convolution }) => convolution !== undefined && inner.nodes[node] === 0);
   return own
     ? {
         reason: 'long-skip',
@@ -151,7 +152,7 @@ function refuseClimb({ reading, join, source, residual, steps, skips, inner }: J
   const returns =
     skips.every(({ convolutions, pools }) => convolutions.length === 0 && pools === 0) &&
     steps.every(({ convolution }) => convolution === undefined || staysInside(convolution, width)) &&
-    !steps.some(({ node }) => inner.joins.has(node)) &&
+    !steps.some(({ node }) => inner.joins[node] === 1) &&
     isClosed(reading, join, [residual]);
   if (returns) return undefined;
   return {

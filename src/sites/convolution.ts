@@ -247,5 +247,5 @@ export function isStrided({ strides }: Convolution): boolean {
 
 /** The largest size of the kernel; 1 where it cannot be told. */
 export function kernelSize({ kernel }: Convolution): number {
-  return Math.max(1, ...(kernel ?? []));
+  return kernel?.reduce((most, size) => Math.max(most, size), 1) ?? 1;
 }

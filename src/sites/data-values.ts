@@ -25,6 +25,7 @@ export function dataValuesOf(
   types: ValueTypes,
   order: readonly NodeId[],
 ): readonly boolean[] {
+  const { initializers } = view;
   const { names, inputs: nodeInputs, opTypes, reads, writes, writers } = view.wires;
   const inputs = [...view.inputs.keys()].filter((name) => !view.initializers.has(name));
   const hasMaps = inputs.some((name) => isMap(types, name));
@@ -38,7 +39,10 @@ export function dataValuesOf(
   // What nothing defines is read from outside, as bodies do.
   const data = names.map(
     (name, value) =>
-      value !== LEFT_OUT && writers[value] === -1 && !view.initializers.has(name) && !left.has(name),
+      value !== LEFT_OUT &&
+      writers[value] === -1 &&
+      initializers.byNumber[value] === undefined &&
+      !left.has(name),
   );
   for (const node of order) {
     const read = reads[node] ?? [];
@@ -102,7 +106,8 @@ const WITH_PARAMETERS: ReadonlySet<string> = new Set([
 
 /** A weight of a network that was exported without its weights, which are inputs like the image. */
 function isParameter(view: GraphView, input: ValueId): boolean {
-  if (view.initializers.size > 0) return false;
+  const { initializer, sparseInitializer } = view.graph;
+  if (initializer.length > 0 || sparseInitializer.length > 0) return false;
   return (view.uses.get(input) ?? []).every(
     (use) => use.kind === 'input' && use.input > 0 && WITH_PARAMETERS.has(view.nodes[use.node]?.opType ?? ''),
   );

@@ -1,4 +1,5 @@
-import type { NodeId, ValueId } from '../graph/view.ts';
+import { ROOT } from '../graph/dominators.ts';
+import { type NodeId, type ValueId, writerOf } from '../graph/view.ts';
 import { allUses, type Block, type Context, type Found } from './block.ts';
 import { joinsChannels } from './module-branches.ts';
 import { firstBehind, opTypeOf, outputOf, type Reading } from './reading.ts';
@@ -77,9 +78,8 @@ function layerOf(
 ): Layer | undefined {
   const kept = byInputs.get(keyOf(keeps)) ?? (keeps.length === 1 ? keeps[0] : undefined);
   if (kept === undefined || fresh === undefined) return undefined;
-  const producer = reading.view.producers.get(kept)?.node;
   const fork = forkOf(reading, [kept, fresh]);
-  if (fork !== producer) return undefined;
+  if (fork === ROOT || fork !== writerOf(reading.view, kept)) return undefined;
   const branch = branchOf(reading, fresh, fork);
   if (branch === undefined || branch.sources.size !== 1 || !branch.sources.has(kept)) return undefined;
   const steps = [...branch.steps];

@@ -1,4 +1,5 @@
-import type { NodeId, ValueId } from '../graph/view.ts';
+import { ROOT } from '../graph/dominators.ts';
+import { type NodeId, type ValueId, writerOf } from '../graph/view.ts';
 import { ELEMENTWISE, LAYOUTS, POOLS } from './operators.ts';
 import { dataInputsOf, opTypeOf, type Reading } from './reading.ts';
 import { forkOf } from './region.ts';
@@ -18,7 +19,6 @@ const NODE_LIMIT = 40;
 export function readFunction(reading: Reading, node: NodeId): Step | undefined {
   const operands = dataInputsOf(reading, node);
   if (operands.length < 2 || !ELEMENTWISE.has(opTypeOf(reading, node))) return undefined;
-  const { producers } = reading.view;
   const fork = forkOf(reading, operands);
   const nodes = new Set<NodeId>([node]);
   const sources = new Set<ValueId>();
@@ -26,19 +26,19 @@ export function readFunction(reading: Reading, node: NodeId): Step | undefined {
   let reduces = false;
   let reshapes = false;
   for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
-    const producer = producers.get(value);
-    if (producer === undefined || producer.node === fork) {
+    const before = writerOf(reading.view, value);
+    if (before === ROOT || before === fork) {
       sources.add(value);
       continue;
     }
-    if (nodes.has(producer.node)) continue;
-    const opType = opTypeOf(reading, producer.node);
+    if (nodes.has(before)) continue;
+    const opType = opTypeOf(reading, before);
     if (POOLS.has(opType) && (opType.startsWith('Reduce') || opType.startsWith('Global'))) reduces = true;
     else if (LAYOUTS.has(opType)) reshapes ||= opType !== 'Slice';
     else if (!ELEMENTWISE.has(opType) && opType !== 'Transpose') return undefined;
-    nodes.add(producer.node);
+    nodes.add(before);
     if (nodes.size > NODE_LIMIT) return undefined;
-    waiting.push(...dataInputsOf(reading, producer.node));
+    waiting.push(...dataInputsOf(reading, before));
   }
   const halves = fork >= 0 && opTypeOf(reading, fork) === 'Split';
   if (halves && sources.size > 1 && !reduces && !reshapes) {

@@ -4,7 +4,7 @@ import { orderNodes } from '../graph/order.ts';
 import { stridesOf } from '../graph/strides.ts';
 import type { ValueType, ValueTypes } from '../graph/types.ts';
 import { ValueTable } from '../graph/value-table.ts';
-import type { GraphView, NodeId, Use, ValueId } from '../graph/view.ts';
+import { type GraphView, type NodeId, type Use, type ValueId, writerOf } from '../graph/view.ts';
 import { LEFT_OUT, type ValueNumber } from '../graph/wires.ts';
 import type { NodeProto } from '../onnx/model-file.ts';
 import { asidesOf } from './asides.ts';
@@ -155,8 +155,7 @@ function readDataInputs(
 
 /** The step that gives a value, or nothing for graph inputs. */
 export function stepBehind(reading: Reading, value: ValueId): Step | undefined {
-  const producer = reading.view.producers.get(value);
-  return producer === undefined ? undefined : reading.steps[producer.node];
+  return reading.steps[writerOf(reading.view, value)];
 }
 
 /** The steps that read a value: where one node inside a larger step does, the larger step. */
@@ -183,8 +182,9 @@ export function outermost(reading: Reading, node: NodeId): Step | undefined {
 }
 
 /** The first output of a step's last node. */
-export function outputOf(reading: Reading, step: Step): ValueId {
-  return reading.view.nodes[step.node]?.output[0] ?? '';
+export function outputOf({ view }: Reading, { node }: Step): ValueId {
+  const { names, writes } = view.wires;
+  return names[writes[node]?.[0] ?? LEFT_OUT] ?? '';
 }
 
 /** The uses of what a value holds: those who ask for its shape, as exporters of open sizes do anywhere, read none of it. */

@@ -1,5 +1,5 @@
 import { commonDominator, ROOT } from '../graph/dominators.ts';
-import type { NodeId, ValueId } from '../graph/view.ts';
+import { type NodeId, type ValueId, writerOf } from '../graph/view.ts';
 import { type Reading, stepBehind } from './reading.ts';
 import type { Step } from './step.ts';
 
@@ -19,7 +19,7 @@ export interface Branch {
 export function forkOf({ view, dominators }: Reading, operands: readonly ValueId[]): NodeId {
   let fork: NodeId | undefined;
   for (const value of operands) {
-    const node = view.producers.get(value)?.node ?? ROOT;
+    const node = writerOf(view, value);
     fork = fork === undefined ? node : commonDominator(dominators, fork, node);
   }
   return fork ?? ROOT;

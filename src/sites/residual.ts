@@ -8,7 +8,7 @@ import { answersOf, askRules } from './rules.ts';
 import type { Rejection } from './site.ts';
 import type { Step } from './step.ts';
 import { addsSkipLast, feedsSumAlone, OPERAND_LIMIT, sumTree } from './sum-tree.ts';
-import { tellApart } from './tell-apart.ts';
+import { oneSource, tellApart } from './tell-apart.ts';
 import type { Tell } from './trial.ts';
 
 /** What was found so far, and who listens. */
@@ -29,15 +29,15 @@ type Verdict = { readonly block: Block } | { readonly rejection: Rejection };
 export function findResiduals({ reading, tell }: Context): Found {
   const blocks: Block[] = [];
   const rejections: Rejection[] = [];
-  const joins = new Set<NodeId>();
-  const nodes = new Set<NodeId>();
+  const joins = new Uint8Array(reading.view.nodes.length);
+  const nodes = new Uint8Array(reading.view.nodes.length);
   const attended = new Set<NodeId>();
   const judging = { inner: { joins, nodes, attended }, tell };
   const take = (verdict: Verdict): void => {
     if ('block' in verdict) {
       blocks.push(verdict.block);
-      joins.add(verdict.block.anchor);
-      for (const node of verdict.block.nodes) nodes.add(node);
+      joins[verdict.block.anchor] = 1;
+      for (const node of verdict.block.nodes) nodes[node] = 1;
     } else {
       const { node, reason } = verdict.rejection;
       rejections.push(verdict.rejection);
@@ -52,7 +52,7 @@ export function findResiduals({ reading, tell }: Context): Found {
       if (whole !== undefined && isSettled(whole)) {
         take(whole);
         for (const part of tree.inner) {
-          if ('block' in whole) joins.add(part.node);
+          if ('block' in whole) joins[part.node] = 1;
           rejections.push(rejectPart(reading, part, judgeSum(reading, part, part.inputs, judging), whole));
         }
         return;
@@ -114,8 +114,7 @@ function judgeTree(
   if (fork === undefined) return undefined;
   const branches = operands.map((operand) => branchOf(reading, operand, fork));
   if (!branches.every((branch) => branch !== undefined)) return undefined;
-  const sources = new Set(branches.flatMap((branch) => [...branch.sources]));
-  if (sources.size !== 1) return undefined;
+  if (oneSource(branches) === undefined) return undefined;
   return judgeSum(reading, step, addsSkipLast(reading, step, branches) ? step.inputs : operands, judging);
 }
 

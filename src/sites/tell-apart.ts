@@ -50,14 +50,14 @@ export function tellApart(
           detail: 'its branches have run apart for longer than any block is: a skip across the network',
         };
   }
-  const [source, ...more] = new Set(branches.flatMap((branch) => [...branch.sources]));
+  const source = oneSource(branches);
   if (branches.some(({ steps }) => [...steps].some(({ role }) => role === 'attention'))) {
     return {
       reason: 'attention',
       detail: 'adds what attention computed: a transformer layer, no convolutional block',
     };
   }
-  if (source === undefined || more.length > 0) {
+  if (source === undefined) {
     return {
       reason: 'no-fork',
       detail:
@@ -73,6 +73,18 @@ export function tellApart(
     };
   }
   return chosen;
+}
+
+/** The value that all branches start from, where there is only one. */
+export function oneSource(branches: readonly Branch[]): ValueId | undefined {
+  let found: ValueId | undefined;
+  for (const { sources } of branches) {
+    for (const source of sources) {
+      if (found !== undefined && source !== found) return undefined;
+      found = source;
+    }
+  }
+  return found;
 }
 
 function chooseResidual(reading: Reading, source: ValueId, branches: readonly Branch[]): Chosen | Refusal {

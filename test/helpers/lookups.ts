@@ -1,4 +1,4 @@
-import type { GraphView, ValueId } from '../../src/graph/view.ts';
+import type { GraphView } from '../../src/graph/view.ts';
 
 /**
  * How often a search asks a graph where a value comes from or who reads it: every walk does, with every step. Unlike
@@ -6,7 +6,7 @@ import type { GraphView, ValueId } from '../../src/graph/view.ts';
  */
 export function countLookups(view: GraphView, search: (watched: GraphView) => void): number {
   let lookups = 0;
-  const watch = <T>(map: ReadonlyMap<ValueId, T>): ReadonlyMap<ValueId, T> =>
+  const watch = <K, T>(map: ReadonlyMap<K, T>): ReadonlyMap<K, T> =>
     new Proxy(map, {
       get(target, key) {
         if (key === 'get') lookups += 1;
@@ -14,6 +14,7 @@ export function countLookups(view: GraphView, search: (watched: GraphView) => vo
         return typeof found === 'function' ? found.bind(target) : found;
       },
     });
-  search({ ...view, producers: watch(view.producers), uses: watch(view.uses) });
+  const wires = { ...view.wires, numbers: watch(view.wires.numbers) };
+  search({ ...view, wires, producers: watch(view.producers), uses: watch(view.uses) });
   return lookups;
 }
