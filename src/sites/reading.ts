@@ -41,12 +41,23 @@ export interface Reading extends Condensed {
   readonly asksShape: ReadonlySet<NodeId>;
   /** Data inputs by node. */
   readonly dataInputs: readonly (readonly ValueId[])[];
-  /** Steps that walks may still visit, all together: keeps the time linear whatever the graph. */
-  readonly budget: { steps: number };
+  /** The nodes that write the inputs of each step. */
+  readonly behind: (readonly NodeId[] | undefined)[];
+  readonly walks: Walks;
   /** The last node that computes attention, if any does; known once the steps are read. */
   readonly attention: { last: NodeId | undefined };
   /** Values from which a convolution or fully connected layer is reached other than through a softmax or the like. */
   readonly reachesWeights: ValueTable<true>;
+}
+
+/** What walks back from joins have in common. */
+interface Walks {
+  /** How many there were. */
+  count: number;
+  /** The last one that came by each node. */
+  readonly last: Int32Array;
+  /** Steps that they may still visit, all together: keeps the time linear whatever the graph. */
+  stepsLeft: number;
 }
 
 /** Blocks in blocks visit a node a few times; DenseNets of all features, some dozens. */
@@ -88,6 +99,7 @@ export function beginReading(written: GraphView, types: ValueTypes): Reading {
     isAside,
     steps: new Array<Step | undefined>(view.nodes.length),
     owners: new Array<Step | undefined>(view.nodes.length),
+    behind: new Array<readonly NodeId[] | undefined>(view.nodes.length),
     channelAxes: channelAxesOf(view, types, order, data, convolutions),
     strides: stridesOf(view, types),
     isData,
@@ -96,7 +108,11 @@ export function beginReading(written: GraphView, types: ValueTypes): Reading {
     convolutionCount: convolutions.filter((convolution) => convolution !== undefined).length,
     asksShape: new Set(order.filter((node) => !givesData(node) && reads[node]?.some((value) => data[value]))),
     dataInputs: reads.map((values) => readDataInputs(values, data, names)),
-    budget: { steps: STEPS_PER_NODE * (view.nodes.length + SPARE_NODES) },
+    walks: {
+      count: 0,
+      last: new Int32Array(view.nodes.length),
+      stepsLeft: STEPS_PER_NODE * (view.nodes.length + SPARE_NODES),
+    },
     attention: { last: undefined },
     reachesWeights: valuesBeforeWeights(view, order, convolutions),
   };

@@ -1,6 +1,6 @@
 import { commonDominator, ROOT } from '../graph/dominators.ts';
 import { type NodeId, type ValueId, writerOf } from '../graph/view.ts';
-import { type Reading, stepBehind } from './reading.ts';
+import type { Reading } from './reading.ts';
 import type { Step } from './step.ts';
 
 /** Steps of the largest block that is read: well over twice those of the largest in the literature. */
@@ -30,27 +30,37 @@ export function forkOf({ view, dominators }: Reading, operands: readonly ValueId
  * all joins together have become longer than those of any network are.
  */
 export function branchOf(reading: Reading, operand: ValueId, fork: NodeId): Branch | undefined {
-  const steps = new Set<Step>();
+  const { walks } = reading;
+  walks.count += 1;
+  const steps: Step[] = [];
   const sources = new Set<ValueId>();
-  const waiting: ValueId[] = [operand];
-  for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
-    const step = stepBehind(reading, value);
+  const values: ValueId[] = [operand];
+  const writers: NodeId[] = [writerOf(reading.view, operand)];
+  for (let value = values.pop(); value !== undefined; value = values.pop()) {
+    const step = reading.steps[writers.pop() ?? ROOT];
     if (step === undefined || step.node === fork) {
       sources.add(value);
       continue;
     }
-    if (steps.has(step)) continue;
-    steps.add(step);
-    reading.budget.steps -= 1;
-    if (steps.size > STEP_LIMIT || reading.budget.steps < 0) return undefined;
+    if (walks.last[step.node] === walks.count) continue;
+    walks.last[step.node] = walks.count;
+    steps.push(step);
+    walks.stepsLeft -= 1;
+    if (steps.length > STEP_LIMIT || walks.stepsLeft < 0) return undefined;
     // A step of several nodes may hold the fork among them: it then starts where the fork does.
     if (step.nodes.length > 1 && step.nodes.includes(fork)) {
       for (const input of step.inputs) sources.add(input);
       continue;
     }
-    for (const input of step.inputs) if (!isReadAside(reading, step, input)) waiting.push(input);
+    const behind = (reading.behind[step.node] ??= step.inputs.map((value) => writerOf(reading.view, value)));
+    for (let at = 0; at < behind.length; at += 1) {
+      const input = step.inputs[at] ?? '';
+      if (isReadAside(reading, step, input)) continue;
+      values.push(input);
+      writers.push(behind[at] ?? ROOT);
+    }
   }
-  return { operand, steps, sources };
+  return { operand, steps: new Set(steps), sources };
 }
 
 /** Whether all nodes of a step that read a value do so on the side. */
