@@ -50,12 +50,14 @@ export function wireNodes(
   };
   numberOf('');
   for (const list of others) for (const { name } of list) numberOf(name);
+  const opTypes: string[] = [];
   const withBodies: NodeId[] = [];
   const inputs: ValueNumber[][] = [];
   const reads: ValueNumber[][] = [];
   const writes: ValueNumber[][] = [];
   nodes.forEach((proto, node) => {
     const own = proto.input.map(numberOf);
+    opTypes.push(proto.opType);
     inputs.push(own);
     if (bodiesOf(proto).length === 0) reads.push(own);
     else {
@@ -66,6 +68,5 @@ export function wireNodes(
     for (const value of written) if (value !== LEFT_OUT && writers[value] === -1) writers[value] = node;
     writes.push(written);
   });
-  const opTypes = nodes.map(({ opType }) => opType);
   return { names, numbers, opTypes, withBodies, inputs, reads, writes, writers };
 }
