@@ -150,9 +150,10 @@ export function reduce(a: Tracked, kind: 'sum' | 'mean' | 'max', over: 'channels
       data[at] = largest(a.data, first, terms, step);
       bound[at] = errors === undefined ? 0 : Math.max(0, largest(errors, first, terms, step));
     } else {
-      data[at] = sumOf(a.data, first, terms, step) / share;
+      const { sum, magnitude } = sumsOf(a.data, first, terms, step);
       const inherited = errors === undefined ? 0 : sumOf(errors, first, terms, step);
-      bound[at] = (inherited + ofSum(terms, magnitudeOf(a.data, first, terms, step))) / share;
+      data[at] = sum / share;
+      bound[at] = (inherited + ofSum(terms, magnitude)) / share;
     }
   }
   return { dims, data, bound };
@@ -169,33 +170,37 @@ function largest(numbers: Float64Array, first: number, terms: number, step: numb
   return most;
 }
 
-/** Four sums side by side, since each addition waits for the one before it: maps have thousands of positions. */
 function sumOf(numbers: Float64Array, first: number, terms: number, step: number): number {
-  let [a, b, c, d] = [0, 0, 0, 0];
-  let term = 0;
-  let at = first;
-  for (; term + 4 <= terms; term += 4, at += 4 * step) {
-    a += numbers[at] ?? 0;
-    b += numbers[at + step] ?? 0;
-    c += numbers[at + 2 * step] ?? 0;
-    d += numbers[at + 3 * step] ?? 0;
-  }
-  for (; term < terms; term += 1, at += step) a += numbers[at] ?? 0;
-  return a + b + (c + d);
+  return sumsOf(numbers, first, terms, step).sum;
 }
 
-function magnitudeOf(numbers: Float64Array, first: number, terms: number, step: number): number {
-  let [a, b, c, d] = [0, 0, 0, 0];
-  let term = 0;
+/**
+ * The sum of so many terms, and that of their magnitudes: each as two side by side, since an addition waits for the one
+ * before it and maps have thousands of positions.
+ */
+function sumsOf(
+  numbers: Float64Array,
+  first: number,
+  terms: number,
+  step: number,
+): { readonly sum: number; readonly magnitude: number } {
+  let even = 0;
+  let odd = 0;
+  let evenMagnitude = 0;
+  let oddMagnitude = 0;
   let at = first;
-  for (; term + 4 <= terms; term += 4, at += 4 * step) {
-    a += Math.abs(numbers[at] ?? 0);
-    b += Math.abs(numbers[at + step] ?? 0);
-    c += Math.abs(numbers[at + 2 * step] ?? 0);
-    d += Math.abs(numbers[at + 3 * step] ?? 0);
+  for (let pair = terms >> 1; pair > 0; pair -= 1, at += 2 * step) {
+    const [x, y] = [numbers[at] ?? 0, numbers[at + step] ?? 0];
+    even += x;
+    odd += y;
+    evenMagnitude += Math.abs(x);
+    oddMagnitude += Math.abs(y);
   }
-  for (; term < terms; term += 1, at += step) a += Math.abs(numbers[at] ?? 0);
-  return a + b + (c + d);
+  if (terms % 2 === 1) {
+    even += numbers[at] ?? 0;
+    evenMagnitude += Math.abs(numbers[at] ?? 0);
+  }
+  return { sum: even + odd, magnitude: evenMagnitude + oddMagnitude };
 }
 
 /** A fully connected layer over the channels; the weight is [outputs, inputs], or its transpose where channels are last. */

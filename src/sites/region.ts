@@ -52,7 +52,8 @@ export function branchOf(reading: Reading, operand: ValueId, fork: NodeId): Bran
       for (const input of step.inputs) sources.add(input);
       continue;
     }
-    const behind = (reading.behind[step.node] ??= step.inputs.map((value) => writerOf(reading.view, value)));
+    reading.behind[step.node] ??= step.inputs.map((value) => writerOf(reading.view, value));
+    const behind = reading.behind[step.node] ?? [];
     for (let at = 0; at < behind.length; at += 1) {
       const input = step.inputs[at] ?? '';
       if (isReadAside(reading, step, input)) continue;

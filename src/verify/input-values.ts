@@ -26,7 +26,7 @@ export function makeTensor(
   const zeros = regime === 'zeros';
   switch (dataType) {
     case 'float32':
-      return { dataType, dims, data: Float32Array.from(floats(dims, size, regime, stream)) };
+      return { dataType, dims, data: new Float32Array(floats(dims, size, regime, stream)) };
     case 'float64':
       return { dataType, dims, data: floats(dims, size, regime, stream) };
     case 'float16':

@@ -43,24 +43,22 @@ export async function layOpen(
   block: BlockDefinition,
 ): Promise<LaidOpen> {
   const { edits, taps } = instrument(pair.after, record, block);
-  const blocks: OpenBlock[] = [];
-  for (const tap of taps) {
-    const fileWeights = await readWeights(pair.after, block, tap.recorded, pair.folder);
-    const twin = twinWeights(block, tap.recorded);
-    blocks.push({
-      tap,
-      fileWeights,
-      twinWeights: twin,
-      neutral: isNeutral(block, tap.recorded, fileWeights),
-      fileFeeds: weightFeeds(block, tap.recorded, fileWeights),
-      twinFeeds: weightFeeds(block, tap.recorded, twin),
-    });
-  }
   const source = await patchedModel(pair.after, edits, {
     externalData: pair.externalData,
     file: pair.files?.after,
   });
-  const session = await open(source, 'disabled', { profile: true });
+  // The weights are made while the model loads, where the runtime has threads of its own.
+  const [opened, made] = await Promise.allSettled([
+    open(source, 'disabled', { profile: true }),
+    openBlocks(pair, taps, block),
+  ]);
+  if (opened.status === 'rejected') throw opened.reason;
+  const session = opened.value;
+  if (made.status === 'rejected') {
+    await session.close();
+    throw made.reason;
+  }
+  const blocks = made.value;
   return {
     session,
     block,
@@ -74,6 +72,27 @@ export async function layOpen(
       return session.run(all, fetches);
     },
   };
+}
+
+async function openBlocks(
+  pair: ModelPair,
+  taps: readonly Tap[],
+  block: BlockDefinition,
+): Promise<readonly OpenBlock[]> {
+  const blocks: OpenBlock[] = [];
+  for (const tap of taps) {
+    const fileWeights = await readWeights(pair.after, block, tap.recorded, pair.folder);
+    const twin = twinWeights(block, tap.recorded);
+    blocks.push({
+      tap,
+      fileWeights,
+      twinWeights: twin,
+      neutral: isNeutral(block, tap.recorded, fileWeights),
+      fileFeeds: weightFeeds(block, tap.recorded, fileWeights),
+      twinFeeds: weightFeeds(block, tap.recorded, twin),
+    });
+  }
+  return blocks;
 }
 
 /** Whether two runs gave the same bits for the named outputs. */

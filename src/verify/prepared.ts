@@ -2,27 +2,31 @@ import { type Attempt, attempt } from './sessions.ts';
 
 /** Something to be made once, and perhaps begun before it is needed: a runtime may load one model while another runs. */
 export interface Prepared<T> {
+  /** Begins to make it, unless that was done. */
+  begin(): void;
   /** What was made, or makes it now; throws what making it threw. */
   take(): Promise<T>;
   /** Lets go of what nobody took. */
   drop(): Promise<void>;
 }
 
-/** Prepares to make something, beginning at once where it is to be made `ahead`. */
-export function prepare<T>(
-  make: () => Promise<T>,
-  close: (made: T) => Promise<unknown>,
-  ahead: boolean,
-): Prepared<T> {
-  let begun: Promise<Attempt<T>> | undefined = ahead ? attempt(make) : undefined;
-  // Whoever takes it hears of a failure; until then it must not count as one that nobody handles.
-  begun?.catch(() => {});
+/** Prepares to make something. */
+export function prepare<T>(make: () => Promise<T>, close: (made: T) => Promise<unknown>): Prepared<T> {
+  let begun: Promise<Attempt<T>> | undefined;
+  let isTaken = false;
   const hand = (): typeof begun => {
     const handed = begun;
     begun = undefined;
+    isTaken = true;
     return handed;
   };
   return {
+    begin() {
+      if (begun !== undefined || isTaken) return;
+      begun = attempt(make);
+      // Whoever takes it hears of a failure; until then it must not count as one that nobody handles.
+      begun.catch(() => {});
+    },
     async take() {
       const made = await (hand() ?? attempt(make));
       if (made.ok) return made.value;

@@ -10,7 +10,14 @@ import { compareLevel, worstDifference } from './level.ts';
 import { type Prepared, prepare } from './prepared.ts';
 import type { ModelPair, OpenSession, ProviderRequest } from './request.ts';
 import { type RewrittenRun, runRewritten } from './rewritten.ts';
-import { countByProvider, providerOf, type Runtime, type RuntimeTensors, type Session } from './runtime.ts';
+import {
+  countByProvider,
+  providerOf,
+  type Runtime,
+  type RuntimeTensors,
+  type Session,
+  type SessionProfile,
+} from './runtime.ts';
 import { attempt, type FirstRun, firstRun, type ProfiledRun, runOnce, runProfiled } from './sessions.ts';
 import type { InputsReport, ProviderReport, SiteCheck } from './types.ts';
 
@@ -40,6 +47,7 @@ export async function checkProvider(
   await onProgress?.('running the original');
   const opening = attempt(() => open(pair.beforeSource, 'disabled'));
   const ahead = prepareSessions(open, pair, request, runtime.overlaps === true);
+  if (ahead.overlap) ahead.laying?.begin();
   const opened = await opening;
   if (!opened.ok) {
     await dropAll(ahead);
@@ -95,10 +103,9 @@ function prepareSessions(
   open: OpenSession,
   pair: ModelPair,
   request: ProviderRequest,
-  ahead: boolean,
+  overlaps: boolean,
 ): Sessions {
   const { record, block } = request;
-  const early = ahead && pair.after.file.source.size <= AHEAD_BYTES;
   const close = (session: Session): Promise<unknown> => session.close();
   const laying =
     record === undefined || block === undefined
@@ -106,16 +113,15 @@ function prepareSessions(
       : prepare(
           () => layOpen(open, pair, record, block),
           ({ session }) => session.close(),
-          early,
         );
   const kept = { profile: isQuantized(pair.before.view) };
   const before = async (): Promise<Session> =>
     open(await leanModel(pair.before, pair.beforeSource, pair.files?.before), 'all', kept);
   return {
     laying,
-    after: prepare(() => open(pair.afterSource, 'all', kept), close, early),
-    before: prepare(before, close, early),
-    overlap: early,
+    after: prepare(() => open(pair.afterSource, 'all', kept), close),
+    before: prepare(before, close),
+    overlap: overlaps && pair.after.file.source.size <= AHEAD_BYTES,
   };
 }
 
@@ -148,15 +154,22 @@ async function checkRewritten({
   const isCpu = provider === cpu;
 
   await onProgress?.('running the rewritten model');
-  const rewritten = await attempt(() =>
-    runRewritten(open, pair, sessions.laying, original, first, { isCpu, isAll: request.isAll !== false }),
-  );
+  // The other two load while this one runs, and no earlier: a thread that loads them could not run it.
+  const meanwhile = (): void => {
+    if (!sessions.overlap) return;
+    sessions.after.begin();
+    sessions.before.begin();
+  };
+  const how = { isCpu, isAll: request.isAll !== false, meanwhile };
+  const rewritten = await attempt(() => runRewritten(open, pair, sessions.laying, original, first, how));
   if (!rewritten.ok) {
     // It may be the way in which it was laid open.
     const plain = await attempt(async () => runOnce(await open(pair.afterSource, 'disabled'), first.feeds));
     const failed = rewriteFailed(request, plain.ok ? notLaidOpen(rewritten.error) : plain.error);
     return { report: await inFloat64(pair, request, failed), inputs };
   }
+  const closing = attempt(() => rewritten.value.profile);
+  closing.catch(() => {});
   // Where there were other injections, nobody knows what the model should compute.
   const run = { ...rewritten.value, neutral: rewritten.value.neutral && request.isAll !== false };
 
@@ -186,13 +199,16 @@ async function checkRewritten({
   });
   if (!optimized.ok && optimized.error !== fault)
     return { report: rewriteFailed(request, optimized.error), inputs };
+  const closed = await closing;
+  if (!closed.ok) return { report: rewriteFailed(request, closed.error), inputs };
+  const profile = closed.value;
   const onCpu = isCpu
     ? undefined
     : await runOnce(await open(pair.beforeSource, 'disabled', { provider: cpu }), run.feeds);
   // What the original does not do optimized, nobody asks of the rewritten model.
   const answers = optimized.ok
-    ? optimized.value
-    : { sites: run.runs.map((runs) => checkSite(runs, traits)), optimized: optimized.error };
+    ? { ...optimized.value, profile }
+    : { sites: run.runs.map((runs) => checkSite(runs, traits)), optimized: optimized.error, profile };
   const said = report(request, run, answers, onCpu);
   const another =
     said.status === 'mismatch' && run.neutral ? await anotherResult(original, run.feeds) : undefined;
@@ -224,9 +240,11 @@ function isOpenOutput({ status, levels }: ProviderReport): boolean {
   );
 }
 
-/** What both models gave with graph optimizations on, or what the original was refused with. */
+/** What the blocks did, and what both models gave with graph optimizations on or the original was refused with. */
 interface Answers {
   readonly sites: readonly SiteCheck[];
+  /** Of the rewritten model laid open. */
+  readonly profile: SessionProfile;
   readonly optimized: { readonly before: ProfiledRun; readonly after: ProfiledRun } | SeInjectError;
   /** What the original gives another time, where that is something else. */
   readonly another?: RuntimeTensors;
@@ -235,7 +253,7 @@ interface Answers {
 function report(
   request: ProviderRequest,
   run: RewrittenRun,
-  { sites, optimized, another }: Answers,
+  { sites, profile, optimized, another }: Answers,
   onCpu: RuntimeTensors | undefined,
 ): ProviderReport {
   const isCpu = onCpu === undefined;
@@ -261,13 +279,13 @@ function report(
   ];
   const injectedByProvider: Record<string, number> = {};
   for (const node of run.runs.flatMap(({ tap }) => tap.nodes)) {
-    const name = providerOf(run.profile, node);
+    const name = providerOf(profile, node);
     if (name !== undefined) injectedByProvider[name] = (injectedByProvider[name] ?? 0) + 1;
   }
   const facts = {
     original: { status: 'ok' as const, crossCheck: isCpu ? null : worstDifference(run.before, onCpu) },
     soundness: { ok: true, findings: [] },
-    nodesByProvider: Object.fromEntries(countByProvider(run.profile)),
+    nodesByProvider: Object.fromEntries(countByProvider(profile)),
     injectedByProvider,
     integerKernels: integerKernelsOf(both?.before.profile, both?.after.profile),
     levels,

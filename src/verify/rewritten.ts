@@ -10,7 +10,7 @@ import { type OracleResult, sameBits } from './oracle.ts';
 import type { Prepared } from './prepared.ts';
 import type { ModelPair, OpenSession } from './request.ts';
 import type { RuntimeTensors, Session, SessionProfile } from './runtime.ts';
-import { type FirstRun, runOnce } from './sessions.ts';
+import { type FirstRun, runOnce, runProfiled } from './sessions.ts';
 import { tappedModel } from './taps.ts';
 
 /** What the rewritten model gave, with its blocks laid open. */
@@ -23,7 +23,8 @@ export interface RewrittenRun {
   readonly runs: readonly BlockRuns[];
   /** Whether every block has weights that change nothing. */
   readonly neutral: boolean;
-  readonly profile: SessionProfile;
+  /** Which provider ran what: told when the session is closed, which is under way. */
+  readonly profile: Promise<SessionProfile>;
 }
 
 /** One regime of inputs: the original's outputs, and those of the rewritten model with the file's weights. */
@@ -32,6 +33,15 @@ interface RegimeRun {
   readonly feeds: RuntimeTensors;
   readonly before: RuntimeTensors;
   readonly file: RuntimeTensors;
+}
+
+/** How the rewritten model is to be run. */
+interface HowToRun {
+  readonly isCpu: boolean;
+  /** Whether its only injection is the one that is looked at. */
+  readonly isAll: boolean;
+  /** Called as soon as it runs. */
+  readonly meanwhile: () => void;
 }
 
 /**
@@ -52,7 +62,7 @@ export async function runRewritten(
   laying: Prepared<LaidOpen> | undefined,
   original: Session,
   first: FirstRun,
-  { isCpu, isAll }: { readonly isCpu: boolean; readonly isAll: boolean },
+  { isCpu, isAll, meanwhile }: HowToRun,
 ): Promise<RewrittenRun> {
   if (laying === undefined) return runPlain(open, pair, first);
   const laidOpen = await laying.take();
@@ -63,8 +73,9 @@ export async function runRewritten(
     const isFirst = regime === first.regime;
     const feeds = isFirst ? first.feeds : first.makeFeeds(regime);
     const before = isFirst ? first.outputs : await original.run(feeds);
-    const file = await laidOpen.run(feeds, () => false);
-    return { regime, feeds, before, file };
+    const running = laidOpen.run(feeds, () => false);
+    meanwhile();
+    return { regime, feeds, before, file: await running };
   };
   try {
     const tried: RegimeRun[] = [];
@@ -87,21 +98,36 @@ export async function runRewritten(
       telling && isCpu && macsOnFeeds(pair.before, feeds) * laidOpen.blocks.length <= APART_MACS;
     const others = first.regimes.filter((other) => other !== regime);
     const runs: BlockRuns[] = [];
-    let ofTwin: Recomputed | undefined;
+    let found: Recomputed | undefined;
+    const ofTwin = (): Recomputed => (found ??= recomputeAll(laidOpen, 'twin', twin));
     for (const [at, one] of laidOpen.blocks.entries()) {
-      const apart = telling && (isCheap || isUnmoved(one, twin));
-      const alone = apart ? reactsAlone(laidOpen, one, names, { feeds, file }, others, inRegime) : undefined;
-      ofTwin ??= recomputeAll(laidOpen, 'twin', twin);
-      const sensitive = (await alone) ?? reacts;
-      runs.push({ ...one, file, twin, sensitive, recomputed: { file: ofFile[at], twin: ofTwin[at] } });
+      let sensitive = reacts;
+      if (telling && (isCheap || isUnmoved(one, twin))) {
+        const alone = reactsAlone(laidOpen, one, names, { feeds, file }, others, inRegime);
+        ofTwin();
+        sensitive = await alone;
+      }
+      const recomputed = {
+        file: ofFile[at],
+        // Where no run was to be waited for, beside the runs that come next.
+        get twin() {
+          return ofTwin()[at];
+        },
+      };
+      runs.push({ ...one, file, twin, sensitive, recomputed });
     }
     // What an earlier injection has made, the original does not have to be tapped at.
     const rounded = isAll && hasFloat16(pair.before) ? await runTapped(open, pair, laidOpen, feeds) : before;
-    const profile = (await laidOpen.session.close()) ?? { nodes: [] };
+    const profile = closed(laidOpen.session);
     return { feeds, regime, before: rounded, after: file, runs, neutral: laidOpen.neutral, profile };
-  } finally {
+  } catch (error) {
     await laidOpen.session.close();
+    throw error;
   }
+}
+
+async function closed(session: Session): Promise<SessionProfile> {
+  return (await session.close()) ?? { nodes: [] };
 }
 
 /** The multiply-accumulates of one run, without end where they cannot be told. */
@@ -167,10 +193,17 @@ async function runTapped(
 /** A model without a record: nothing to lay open. */
 async function runPlain(open: OpenSession, pair: ModelPair, first: FirstRun): Promise<RewrittenRun> {
   const session = await open(pair.afterSource, 'disabled', { profile: true });
-  const after = await session.run(first.feeds);
-  const profile = (await session.close()) ?? { nodes: [] };
+  const { outputs, profile = { nodes: [] } } = await runProfiled(session, first.feeds);
   const [regime] = first.regimes as readonly [InputRegime];
-  return { feeds: first.feeds, regime, before: first.outputs, after, runs: [], neutral: false, profile };
+  return {
+    feeds: first.feeds,
+    regime,
+    before: first.outputs,
+    after: outputs,
+    runs: [],
+    neutral: false,
+    profile: Promise.resolve(profile),
+  };
 }
 
 function hasFloat16(model: OpenModel): boolean {
