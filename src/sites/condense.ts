@@ -211,16 +211,16 @@ function reshapedBack(view: GraphView, types: ValueTypes, node: NodeId): ValueId
  */
 function valuesTurnedBack(view: GraphView): ReadonlySet<ValueId> {
   const found = new Set<ValueId>();
-  for (const [node, opType] of view.wires.opTypes.entries()) {
+  view.wires.opTypes.forEach((opType, node) => {
     const first = opType === 'Transpose' ? view.nodes[node] : undefined;
-    if (first === undefined) continue;
+    if (first === undefined) return;
     const [value = ''] = first.output;
     const turned = usesOf(view, value).every((use) => {
       const reader = use.kind === 'input' ? view.nodes[use.node] : undefined;
       return reader?.opType === 'Transpose' && areInverse(first, reader);
     });
     if (turned) found.add(value);
-  }
+  });
   return found;
 }
 
