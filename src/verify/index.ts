@@ -10,7 +10,8 @@ export {
 export type { HomeFile } from './lean.ts';
 export { compareTensors } from './metrics.ts';
 export type { ComparedTensors, TensorComparison } from './metrics-types.ts';
-export { checkProvider, emptyReport, type ProviderResult } from './provider.ts';
+export { checkProvider, type ProviderResult } from './provider.ts';
+export { emptyReport } from './provider-report.ts';
 export type { ModelPair, ProviderRequest } from './request.ts';
 export {
   type ModelSource,

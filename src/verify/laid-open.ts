@@ -6,6 +6,7 @@ import { patchedModel } from './lean.ts';
 import { sameBits } from './oracle.ts';
 import type { ModelPair, OpenSession } from './request.ts';
 import type { RuntimeTensor, RuntimeTensors, Session } from './runtime.ts';
+import { letGo } from './sessions.ts';
 import { type BlockWeights, readWeights, trainableWeights, twinWeights, weightFeed } from './weights.ts';
 
 /** A block that is laid open, with its two sets of weights. */
@@ -55,7 +56,7 @@ export async function layOpen(
   if (opened.status === 'rejected') throw opened.reason;
   const session = opened.value;
   if (made.status === 'rejected') {
-    await session.close();
+    await letGo(session);
     throw made.reason;
   }
   const blocks = made.value;

@@ -1,25 +1,24 @@
-import { SeInjectError } from '../errors.ts';
+import type { SeInjectError } from '../errors.ts';
 import { checkSite } from './block-runs.ts';
 import { firstDifferent } from './first-different.ts';
 import { checkSitesInFloat64 } from './in-float64.ts';
-import { integerKernelsOf, isQuantized } from './integer-kernels.ts';
-import { judgeProvider } from './judge.ts';
-import { type LaidOpen, layOpen } from './laid-open.ts';
-import { leanModel } from './lean.ts';
-import { compareLevel, worstDifference } from './level.ts';
-import { type Prepared, prepare } from './prepared.ts';
+import { worstDifference } from './level.ts';
+import type { Prepared } from './prepared.ts';
+import { dropAll, prepareSessions, type Sessions } from './prepared-sessions.ts';
+import { notLaidOpen, originalFailed, reportOf, rewriteFailed } from './provider-report.ts';
 import type { ModelPair, OpenSession, ProviderRequest } from './request.ts';
-import { type RewrittenRun, runRewritten } from './rewritten.ts';
+import { runRewritten } from './rewritten.ts';
+import type { Runtime, RuntimeTensors, Session } from './runtime.ts';
 import {
-  countByProvider,
-  providerOf,
-  type Runtime,
-  type RuntimeTensors,
-  type Session,
-  type SessionProfile,
-} from './runtime.ts';
-import { attempt, type FirstRun, firstRun, type ProfiledRun, runOnce, runProfiled } from './sessions.ts';
-import type { InputsReport, ProviderReport, SiteCheck } from './types.ts';
+  attempt,
+  type FirstRun,
+  firstRun,
+  letGo,
+  type ProfiledRun,
+  runOnce,
+  runProfiled,
+} from './sessions.ts';
+import type { InputsReport, ProviderReport } from './types.ts';
 
 /** A provider's report, and the inputs that it was made on. */
 export interface ProviderResult {
@@ -83,50 +82,8 @@ export async function checkProvider(
     }
   } finally {
     await dropAll(ahead);
-    await beforeOff.close();
+    await letGo(beforeOff);
   }
-}
-
-/** The sessions that a check needs besides the original's, begun ahead of their time where the runtime can do that. */
-interface Sessions {
-  readonly laying: Prepared<LaidOpen> | undefined;
-  readonly before: Prepared<Session>;
-  readonly after: Prepared<Session>;
-  /** Whether several may run at a time. */
-  readonly overlap: boolean;
-}
-
-/** A larger model is not loaded ahead of its time: all four sessions would be in memory together. */
-const AHEAD_BYTES = 2 ** 29;
-
-function prepareSessions(
-  open: OpenSession,
-  pair: ModelPair,
-  request: ProviderRequest,
-  overlaps: boolean,
-): Sessions {
-  const { record, block } = request;
-  const close = (session: Session): Promise<unknown> => session.close();
-  const laying =
-    record === undefined || block === undefined
-      ? undefined
-      : prepare(
-          () => layOpen(open, pair, record, block),
-          ({ session }) => session.close(),
-        );
-  const kept = { profile: isQuantized(pair.before.view) };
-  const before = async (): Promise<Session> =>
-    open(await leanModel(pair.before, pair.beforeSource, pair.files?.before), 'all', kept);
-  return {
-    laying,
-    after: prepare(() => open(pair.afterSource, 'all', kept), close),
-    before: prepare(before, close),
-    overlap: overlaps && pair.after.file.source.size <= AHEAD_BYTES,
-  };
-}
-
-async function dropAll({ laying, before, after }: Sessions): Promise<void> {
-  await Promise.all([laying?.drop(), before.drop(), after.drop()]);
 }
 
 /** What the rewritten model is checked with. */
@@ -182,9 +139,11 @@ async function checkRewritten({
     fault = made.error;
     throw made.error;
   };
+  const started: Promise<ProfiledRun>[] = [];
   const optimized = await attempt(async () => {
     const start = async (session: Prepared<Session>): Promise<{ readonly done: Promise<ProfiledRun> }> => {
       const done = runProfiled(await session.take(), run.feeds);
+      started.push(done);
       // Whoever waits for it hears of a failure.
       done.catch(() => {});
       return { done };
@@ -197,22 +156,26 @@ async function checkRewritten({
     const after = beside ?? (await start(sessions.after));
     return { sites, optimized: { before: outcome, after: await after.done } };
   });
+  // Nothing is said while something still runs.
+  await Promise.allSettled(started);
+  const closed = await closing;
   if (!optimized.ok && optimized.error !== fault)
     return { report: rewriteFailed(request, optimized.error), inputs };
-  const closed = await closing;
   if (!closed.ok) return { report: rewriteFailed(request, closed.error), inputs };
   const profile = closed.value;
-  const onCpu = isCpu
-    ? undefined
-    : await runOnce(await open(pair.beforeSource, 'disabled', { provider: cpu }), run.feeds);
+  // What a CPU has no kernels for may still run elsewhere, and is not cross-checked then.
+  const cross = await attempt(async () =>
+    isCpu ? undefined : runOnce(await open(pair.beforeSource, 'disabled', { provider: cpu }), run.feeds),
+  );
+  const facts = { isCpu, onCpu: cross.ok ? cross.value : undefined };
   // What the original does not do optimized, nobody asks of the rewritten model.
   const answers = optimized.ok
     ? { ...optimized.value, profile }
     : { sites: run.runs.map((runs) => checkSite(runs, traits)), optimized: optimized.error, profile };
-  const said = report(request, run, answers, onCpu);
+  const said = reportOf(request, run, answers, facts);
   const another =
     said.status === 'mismatch' && run.neutral ? await anotherResult(original, run.feeds) : undefined;
-  const made = another === undefined ? said : report(request, run, { ...answers, another }, onCpu);
+  const made = another === undefined ? said : reportOf(request, run, { ...answers, another }, facts);
   const isLost = made.status === 'mismatch' && run.neutral;
   const located = isLost ? await attempt(() => firstDifferent(open, pair, run)) : undefined;
   return {
@@ -238,131 +201,6 @@ function isOpenOutput({ status, levels }: ProviderReport): boolean {
     status === 'unchecked' &&
     levels.some(({ outputs }) => outputs.some((output) => output.status === 'unchecked'))
   );
-}
-
-/** What the blocks did, and what both models gave with graph optimizations on or the original was refused with. */
-interface Answers {
-  readonly sites: readonly SiteCheck[];
-  /** Of the rewritten model laid open. */
-  readonly profile: SessionProfile;
-  readonly optimized: { readonly before: ProfiledRun; readonly after: ProfiledRun } | SeInjectError;
-  /** What the original gives another time, where that is something else. */
-  readonly another?: RuntimeTensors;
-}
-
-function report(
-  request: ProviderRequest,
-  run: RewrittenRun,
-  { sites, profile, optimized, another }: Answers,
-  onCpu: RuntimeTensors | undefined,
-): ProviderReport {
-  const isCpu = onCpu === undefined;
-  const others = [onCpu, another].filter((outputs) => outputs !== undefined);
-  const both = 'before' in optimized ? optimized : undefined;
-  const levels = [
-    compareLevel('disabled', {
-      before: run.before,
-      after: run.after,
-      others,
-      demand: !run.neutral ? 'none' : isCpu ? 'bits' : 'tolerance',
-    }),
-    ...(both === undefined
-      ? []
-      : [
-          compareLevel('all', {
-            before: both.before.outputs,
-            after: both.after.outputs,
-            others: [run.before, ...others],
-            demand: run.neutral ? 'tolerance' : 'none',
-          }),
-        ]),
-  ];
-  const injectedByProvider: Record<string, number> = {};
-  for (const node of run.runs.flatMap(({ tap }) => tap.nodes)) {
-    const name = providerOf(profile, node);
-    if (name !== undefined) injectedByProvider[name] = (injectedByProvider[name] ?? 0) + 1;
-  }
-  const facts = {
-    original: { status: 'ok' as const, crossCheck: isCpu ? null : worstDifference(run.before, onCpu) },
-    soundness: { ok: true, findings: [] },
-    nodesByProvider: Object.fromEntries(countByProvider(profile)),
-    injectedByProvider,
-    integerKernels: integerKernelsOf(both?.before.profile, both?.after.profile),
-    levels,
-    sites,
-  };
-  const judged = judgeProvider({ provider: request.provider, neutral: run.neutral, ...facts });
-  const isOpen = 'before' in optimized || judged.status !== 'ok';
-  return { ...emptyReport(request), ...facts, ...(isOpen ? judged : notOptimized(optimized)) };
-}
-
-function notOptimized({ message }: SeInjectError): Pick<ProviderReport, 'status' | 'detail'> {
-  const detail = `the original does not run with graph optimizations, so the rewrite was compared only without: ${message}`;
-  return { status: 'unchecked', detail };
-}
-
-/** The report of a provider that has said nothing yet. */
-export function emptyReport(request: Pick<ProviderRequest, 'provider' | 'adapter'>): ProviderReport {
-  return {
-    provider: request.provider,
-    adapter: request.adapter ?? null,
-    status: 'unchecked',
-    detail: '',
-    original: { status: 'does-not-run', crossCheck: null },
-    soundness: { ok: false, findings: [] },
-    nodesByProvider: {},
-    injectedByProvider: {},
-    integerKernels: null,
-    levels: [],
-    sites: [],
-    firstDifferent: null,
-    bisect: null,
-  };
-}
-
-function originalFailed(request: ProviderRequest, error: SeInjectError): ProviderReport {
-  const { code, message } = error;
-  if (code === 'verify/provider-unavailable' || code === 'verify/runtime-missing')
-    return { ...emptyReport(request), status: 'unavailable', detail: message };
-  // It is not the original's fault that it is fed what it does not take.
-  const why = code === 'verify/invalid-input' ? 'was not run' : 'does not run';
-  const detail = `the original ${why}, so nothing is said of the rewrite: ${message}`;
-  return { ...emptyReport(request), status: 'unchecked', detail };
-}
-
-/** What came of laying a model open that runs as it is: nothing that it is to blame for. */
-function notLaidOpen(cause: SeInjectError): SeInjectError {
-  const message = `it runs, but not with its blocks laid open: ${cause.message}`;
-  return new SeInjectError(cause.code, message, { details: { ...cause.details, lost: 'taps' }, cause });
-}
-
-/**
- * The original ran and the rewritten model does not: unless the provider lacks what the blocks need, or something else
- * gave way, that is a fault.
- */
-function rewriteFailed(request: ProviderRequest, error: SeInjectError): ProviderReport {
-  if (error.details['lost'] !== undefined) {
-    const detail = `the original runs, and what the rewritten model does is not known: ${error.message}`;
-    return {
-      ...emptyReport(request),
-      original: { status: 'ok', crossCheck: null },
-      status: 'error',
-      detail,
-    };
-  }
-  const lacking = error.code === 'verify/provider-unavailable' || error.details['reason'] === 'no-kernel';
-  return {
-    ...emptyReport(request),
-    original: { status: 'ok', crossCheck: null },
-    status: lacking ? 'unavailable' : 'mismatch',
-    detail: lacking
-      ? error.message
-      : `the rewritten model does not run, and the original does: ${error.message}`,
-    soundness: {
-      ok: lacking,
-      findings: [{ level: lacking ? 'unchecked' : 'fail', code: 'does-not-run', message: error.message }],
-    },
-  };
 }
 
 /** Where nothing could be run, the blocks are still recomputed, from their nodes in the file. */

@@ -10,7 +10,7 @@ import { type OracleResult, sameBits } from './oracle.ts';
 import type { Prepared } from './prepared.ts';
 import type { ModelPair, OpenSession } from './request.ts';
 import type { RuntimeTensors, Session, SessionProfile } from './runtime.ts';
-import { type FirstRun, runOnce, runProfiled } from './sessions.ts';
+import { type FirstRun, letGo, runOnce, runProfiled } from './sessions.ts';
 import { tappedModel } from './taps.ts';
 
 /** What the rewritten model gave, with its blocks laid open. */
@@ -121,7 +121,7 @@ export async function runRewritten(
     const profile = closed(laidOpen.session);
     return { feeds, regime, before: rounded, after: file, runs, neutral: laidOpen.neutral, profile };
   } catch (error) {
-    await laidOpen.session.close();
+    await letGo(laidOpen.session);
     throw error;
   }
 }

@@ -75,6 +75,11 @@ export async function firstRun(session: Session, request: FeedRequest): Promise<
   throw refusal;
 }
 
+/** Closes a session that nobody wants to hear from any more: what it gave is known, or another error is on its way. */
+export async function letGo(session: Session): Promise<void> {
+  await session.close().catch(() => {});
+}
+
 /** What a session gave in its only run. */
 export interface ProfiledRun {
   readonly outputs: RuntimeTensors;
@@ -87,7 +92,7 @@ export async function runProfiled(session: Session, feeds: RuntimeTensors): Prom
     const outputs = await session.run(feeds);
     return { outputs, profile: await session.close() };
   } finally {
-    await session.close();
+    await letGo(session);
   }
 }
 

@@ -95,7 +95,7 @@ export interface ProviderReport {
   readonly detail: string;
   readonly original: {
     readonly status: 'ok' | 'does-not-run' | 'disagrees';
-    /** Largest difference of the original on this provider from the original on the CPU; nothing on the CPU itself. */
+    /** Largest difference of the original on this provider from the original on the CPU; null on the CPU, and where it does not run there. */
     readonly crossCheck: number | null;
   };
   readonly soundness: { readonly ok: boolean; readonly findings: readonly Finding[] };

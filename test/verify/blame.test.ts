@@ -74,6 +74,35 @@ describe.each(['neutral', 'kaiming-uniform'])('a rewritten model, started %s, is
     expect(report.detail).toContain(error.message);
   });
 
+  it('for an original that runs on another provider and not on the CPU', async () => {
+    const runtime = await openOnnxRuntime();
+    // onnxruntime's CPU under another name; what is asked of the CPU itself is refused.
+    const elsewhere: Runtime = {
+      ...runtime,
+      async createSession(source, options) {
+        if (options.provider === 'cpu') throw rejected;
+        const session = await runtime.createSession(source, { ...options, provider: 'cpu' });
+        return {
+          inputs: session.inputs,
+          outputs: session.outputs,
+          run: (feeds, fetches) => session.run(feeds, fetches),
+          async close() {
+            const profile = await session.close();
+            return profile && { nodes: profile.nodes.map((node) => ({ ...node, provider: 'elsewhere' })) };
+          },
+        };
+      },
+    };
+    const providers = [{ name: 'elsewhere' }];
+    const report = await verify(elsewhere, await pairOf(before, await injectBytes(before, { init })), {
+      providers,
+    });
+    expect([report.verdict, report.providers[0]?.original]).toEqual([
+      'pass',
+      { status: 'ok', crossCheck: null },
+    ]);
+  });
+
   it('for names that onnxruntime writes into its profile as they are', async () => {
     const named = plant(before, (graph) => {
       const names = ['a"b', 'C:\\nets\\u', 'two\nlines', 'x","args" : {"op_name" : "No"}}', '\u0001'];
