@@ -50,7 +50,7 @@ export class ModelRun {
     try {
       return new ModelRun(path, session, provider, output);
     } catch (error) {
-      await session.close();
+      await session.close().catch(() => {});
       throw error;
     }
   }
@@ -99,9 +99,9 @@ export class ModelRun {
     };
   }
 
-  /** Lets the model go. */
+  /** Lets the model go, whatever the runtime says to that: what was measured stands. */
   async close(): Promise<void> {
-    await this.#session.close();
+    await this.#session.close().catch(() => {});
   }
 
   #time(ms: number, count: number): void {

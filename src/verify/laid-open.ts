@@ -5,8 +5,7 @@ import { instrument, type Tap } from './instrument.ts';
 import { patchedModel } from './lean.ts';
 import { sameBits } from './oracle.ts';
 import type { ModelPair, OpenSession } from './request.ts';
-import type { RuntimeTensor, RuntimeTensors, Session } from './runtime.ts';
-import { letGo } from './sessions.ts';
+import { letGo, type RuntimeTensor, type RuntimeTensors, type Session } from './runtime.ts';
 import { type BlockWeights, readWeights, trainableWeights, twinWeights, weightFeed } from './weights.ts';
 
 /** A block that is laid open, with its two sets of weights. */

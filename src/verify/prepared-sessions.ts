@@ -3,8 +3,7 @@ import { type LaidOpen, layOpen } from './laid-open.ts';
 import { leanModel } from './lean.ts';
 import { type Prepared, prepare } from './prepared.ts';
 import type { ModelPair, OpenSession, ProviderRequest } from './request.ts';
-import type { Session } from './runtime.ts';
-import { letGo } from './sessions.ts';
+import { letGo, type Session } from './runtime.ts';
 
 /** The sessions that a check needs besides the original's, begun ahead of their time where the runtime can do that. */
 export interface Sessions {

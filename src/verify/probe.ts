@@ -1,6 +1,7 @@
 /** Whether a provider works, found out by using it. */
 import { isSeInjectError } from '../errors.ts';
 import { countByProvider, type Runtime, type RuntimeAdapter, type RuntimeTensor } from './runtime.ts';
+import { runProfiled } from './sessions.ts';
 
 /** Whether a provider works on this machine, found out by using it. */
 export interface ProviderProbe {
@@ -63,8 +64,7 @@ async function double(
     { bytes: addModel(dataType) },
     { provider, graphOptimization: 'disabled', profile: true },
   );
-  const outputs = await session.run(new Map([['x', x]]));
-  const profile = await session.close();
+  const { outputs, profile } = await runProfiled(session, new Map([['x', x]]));
   return {
     ownNodes: profile === undefined ? 0 : (countByProvider(profile).get(provider) ?? 0),
     hasCasts: profile?.nodes.some((node) => node.opType === 'Cast') ?? false,

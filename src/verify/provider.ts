@@ -8,16 +8,8 @@ import { dropAll, prepareSessions, type Sessions } from './prepared-sessions.ts'
 import { notLaidOpen, originalFailed, reportOf, rewriteFailed } from './provider-report.ts';
 import type { ModelPair, OpenSession, ProviderRequest } from './request.ts';
 import { runRewritten } from './rewritten.ts';
-import type { Runtime, RuntimeTensors, Session } from './runtime.ts';
-import {
-  attempt,
-  type FirstRun,
-  firstRun,
-  letGo,
-  type ProfiledRun,
-  runOnce,
-  runProfiled,
-} from './sessions.ts';
+import { letGo, type Runtime, type RuntimeTensors, type Session } from './runtime.ts';
+import { attempt, type FirstRun, firstRun, type ProfiledRun, runOnce, runProfiled } from './sessions.ts';
 import type { InputsReport, ProviderReport } from './types.ts';
 
 /** A provider's report, and the inputs that it was made on. */

@@ -9,8 +9,8 @@ import { type LaidOpen, type OpenBlock, sameOutputs } from './laid-open.ts';
 import { type OracleResult, sameBits } from './oracle.ts';
 import type { Prepared } from './prepared.ts';
 import type { ModelPair, OpenSession } from './request.ts';
-import type { RuntimeTensors, Session, SessionProfile } from './runtime.ts';
-import { type FirstRun, letGo, runOnce, runProfiled } from './sessions.ts';
+import { letGo, type RuntimeTensors, type Session, type SessionProfile } from './runtime.ts';
+import { type FirstRun, runOnce, runProfiled } from './sessions.ts';
 import { tappedModel } from './taps.ts';
 
 /** What the rewritten model gave, with its blocks laid open. */

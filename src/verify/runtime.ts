@@ -133,6 +133,11 @@ export interface Session {
   close(): Promise<SessionProfile | undefined>;
 }
 
+/** Closes a session that nobody wants to hear from any more: what it gave is known, or another error is on its way. */
+export async function letGo(session: Session): Promise<void> {
+  await session.close().catch(() => {});
+}
+
 /** Why a runtime refused a model: the `reason` in the details of `verify/model-rejected`. */
 export type RejectionReason =
   /** A custom operator, or a domain, operator set or IR version that the runtime does not know. */

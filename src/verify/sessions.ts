@@ -7,7 +7,7 @@ import {
   makeFeeds,
   spatialAlternatives,
 } from './inputs.ts';
-import type { RuntimeTensors, Session, SessionProfile } from './runtime.ts';
+import { letGo, type RuntimeTensors, type Session, type SessionProfile } from './runtime.ts';
 
 /** What a runtime said: a value, or the error that it refused with. */
 export type Attempt<T> =
@@ -73,11 +73,6 @@ export async function firstRun(session: Session, request: FeedRequest): Promise<
     refusal = outputs.error;
   }
   throw refusal;
-}
-
-/** Closes a session that nobody wants to hear from any more: what it gave is known, or another error is on its way. */
-export async function letGo(session: Session): Promise<void> {
-  await session.close().catch(() => {});
 }
 
 /** What a session gave in its only run. */

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { SeInjectError } from '../../src/errors.ts';
 import { evaluate } from '../../src/evaluate/evaluate.ts';
 import type { Dataset, Sample } from '../../src/evaluate/sample.ts';
-import type { RuntimeTensor } from '../../src/verify/runtime.ts';
+import type { Runtime, RuntimeTensor } from '../../src/verify/runtime.ts';
 import { datasetOf, floats, sampleOf } from '../helpers/datasets.ts';
 import { errorOf } from '../helpers/error-of.ts';
 import { type FakeModel, fakeRuntime, passThrough } from '../helpers/fake-runtime.ts';
@@ -33,6 +34,26 @@ describe('evaluate', () => {
       output: 'logits',
       accuracy: { top1: { correct: 2, total: 3 }, top5: null, outputsAre: 'logits' },
     });
+  });
+
+  it('closes all models, whatever one of them says to that', async () => {
+    const closed: string[] = [];
+    const runtime = fakeRuntime({ a: passThrough(3), b: passThrough(3) });
+    const stubborn: Runtime = {
+      ...runtime,
+      async createSession(source, options) {
+        const session = await runtime.createSession(source, options);
+        const close = async (): Promise<undefined> => {
+          closed.push('path' in source ? source.path : '');
+          throw new SeInjectError('verify/run-failed', 'it does not end');
+        };
+        return { ...session, close };
+      },
+    };
+    const models = ['a', 'b'].map((path) => ({ path, source: { path } }));
+    const report = await evaluate(stubborn, models, datasetOf(THREE, { classNames: ['a', 'b', 'c'] }));
+    expect(report.models).toHaveLength(2);
+    expect(closed).toEqual(['a', 'b']);
   });
 
   it('says that nothing changed, that it is worse, and that it cannot be told', async () => {
