@@ -4,7 +4,6 @@ import { allTensors } from '../onnx/all-tensors.ts';
 import { formatName } from '../onnx/format-name.ts';
 import type { FunctionProto, GraphProto, ModelFile, NodeProto } from '../onnx/model-file.ts';
 import { tensorSizeFault } from '../onnx/tensor-size.ts';
-import { bodiesOf } from './captures.ts';
 import { findOrder } from './order.ts';
 import { wireNodes } from './wires.ts';
 
@@ -93,7 +92,7 @@ function lintGraph(graph: GraphProto, outer: Scope | undefined, findings: LintFi
   };
   for (const node of graph.node) {
     for (const name of node.input) read(name, describe(node));
-    for (const body of bodiesOf(node)) lintGraph(body, scope, findings);
+    for (const body of node.bodies) lintGraph(body, scope, findings);
   }
   for (const { name } of graph.output) {
     if (name === '') findings.push({ code: 'graph/empty-name', name, message: 'a graph output has no name' });
@@ -113,7 +112,7 @@ function lintFunction(entry: FunctionProto, findings: LintFinding[]): void {
     }
   }
   for (const node of entry.node) {
-    for (const body of bodiesOf(node)) lintGraph(body, { defined: visible, outer: undefined }, findings);
+    for (const body of node.bodies) lintGraph(body, { defined: visible, outer: undefined }, findings);
   }
   if (findings.length === before) lintOrder(entry.node, findings);
 }

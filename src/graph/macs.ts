@@ -1,5 +1,4 @@
 import type { Dim, GraphProto, NodeProto } from '../onnx/model-file.ts';
-import { bodiesOf } from './captures.ts';
 import { constantOf } from './constants.ts';
 import type { ValueTypes } from './types.ts';
 import type { GraphView } from './view.ts';
@@ -38,7 +37,7 @@ export function countMacs(view: GraphView, types: ValueTypes): number | null {
   let total = 0;
   let batch = batchOf(view);
   for (const node of view.nodes) {
-    if (bodiesOf(node).some(hasProducts) || callsProducts(view, node)) return null;
+    if (node.bodies.some(hasProducts) || callsProducts(view, node)) return null;
     const macs = nodeMacs(view, types, node);
     if (macs === undefined) return null;
     total += macs;
@@ -110,7 +109,7 @@ function batchOf(view: GraphView): number {
 }
 
 function hasProducts(graph: GraphProto): boolean {
-  return graph.node.some((node) => ruleOf(node) !== undefined || bodiesOf(node).some(hasProducts));
+  return graph.node.some((node) => ruleOf(node) !== undefined || node.bodies.some(hasProducts));
 }
 
 function callsProducts(view: GraphView, { domain, opType }: NodeProto, depth = 0): boolean {
@@ -118,6 +117,6 @@ function callsProducts(view: GraphView, { domain, opType }: NodeProto, depth = 0
   if (called === undefined || depth > 16) return false;
   return called.node.some(
     (node) =>
-      ruleOf(node) !== undefined || bodiesOf(node).some(hasProducts) || callsProducts(view, node, depth + 1),
+      ruleOf(node) !== undefined || node.bodies.some(hasProducts) || callsProducts(view, node, depth + 1),
   );
 }

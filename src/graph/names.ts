@@ -1,5 +1,4 @@
 import type { GraphProto } from '../onnx/model-file.ts';
-import { bodiesOf } from './captures.ts';
 import type { GraphView } from './view.ts';
 
 /** The one authority for new names: each is given once, and none that the model uses anywhere. */
@@ -39,6 +38,6 @@ function collect(graph: GraphProto, taken: Set<string>): void {
     taken.add(node.name);
     for (const value of node.input) taken.add(value);
     for (const value of node.output) taken.add(value);
-    for (const body of bodiesOf(node)) collect(body, taken);
+    for (const body of node.bodies) collect(body, taken);
   }
 }

@@ -1,5 +1,5 @@
 import type { NodeProto } from '../onnx/model-file.ts';
-import { bodiesOf, capturedValues } from './captures.ts';
+import { capturedValues } from './captures.ts';
 
 /** A value by its name, one to one with the name's bytes. */
 export type ValueId = string;
@@ -59,7 +59,7 @@ export function wireNodes(
     const own = proto.input.map(numberOf);
     opTypes.push(proto.opType);
     inputs.push(own);
-    if (bodiesOf(proto).length === 0) reads.push(own);
+    if (proto.bodies.length === 0) reads.push(own);
     else {
       withBodies.push(node);
       reads.push([...own, ...[...capturedValues(proto)].map(numberOf)]);

@@ -73,6 +73,8 @@ export interface NodeProto {
   /** Values written; `''` is an optional one that nobody wants. */
   readonly output: readonly string[];
   readonly attribute: ReadonlyMap<string, AttributeProto>;
+  /** The graphs in its attributes: branches of If, bodies of Loop and Scan, and whatever custom operators carry. */
+  readonly bodies: readonly GraphProto[];
 }
 
 /** An attribute of a node, whichever of its homes is filled. 64-bit integers are numbers here. */

@@ -102,6 +102,7 @@ export function* scanNode(
   const input: string[] = [];
   const output: string[] = [];
   let attributes: Map<string, AttributeProto> | undefined;
+  let holdsGraphs = false;
   const text = { name: '', opType: '', domain: '', overload: '' };
   let field: Field;
   for (let at = span.contentStart; at < span.end; at = field.end) {
@@ -133,6 +134,7 @@ export function* scanNode(
         );
         attributes ??= new Map();
         attributes.set(found.name, found);
+        holdsGraphs ||= found.g !== undefined || found.graphs.length > 0;
         break;
       }
       case 'metadataProps':
@@ -145,7 +147,18 @@ export function* scanNode(
   }
   // `ai.onnx` is another spelling of the default domain (ONNX IR spec, "Operator Sets").
   if (text.domain === 'ai.onnx') text.domain = '';
-  return { span, input, output, attribute: attributes ?? NO_ATTRIBUTES, ...text };
+  const attribute = attributes ?? NO_ATTRIBUTES;
+  return { span, input, output, attribute, bodies: holdsGraphs ? bodiesIn(attribute) : NOTHING, ...text };
+}
+
+function bodiesIn(attribute: NodeProto['attribute']): readonly GraphProto[] {
+  const bodies: GraphProto[] = [];
+  for (const { g, graphs } of attribute.values()) {
+    if (g !== undefined) bodies.push(g);
+    // One by one: a call takes no more arguments than the stack has room for.
+    for (const graph of graphs) bodies.push(graph);
+  }
+  return bodies;
 }
 
 /** Scans an attribute: of a node, or the default that a function gives one. */

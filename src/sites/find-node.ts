@@ -1,5 +1,4 @@
 import { SeInjectError } from '../errors.ts';
-import { bodiesOf } from '../graph/captures.ts';
 import type { GraphView, NodeId } from '../graph/view.ts';
 import { formatName } from '../onnx/format-name.ts';
 import type { NodeProto } from '../onnx/model-file.ts';
@@ -49,7 +48,7 @@ function findNested(view: GraphView, text: string): FoundNode | undefined {
         return { kind: 'nested', proto, inside };
       }
       const holder = `a body of ${labelOf(proto)}`;
-      for (const body of bodiesOf(proto)) {
+      for (const body of proto.bodies) {
         const found = search(body.node, [...inside, holder]);
         if (found !== undefined) return found;
       }

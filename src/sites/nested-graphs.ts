@@ -1,4 +1,4 @@
-import { bodiesOf, capturedValues } from '../graph/captures.ts';
+import { capturedValues } from '../graph/captures.ts';
 import { inferTypes } from '../graph/infer.ts';
 import type { ValueTypes } from '../graph/types.ts';
 import { type GraphView, type ValueId, viewGraph } from '../graph/view.ts';
@@ -17,7 +17,7 @@ export function rejectNested(view: GraphView, types: ValueTypes, find: Find): re
   for (const node of view.wires.withBodies) {
     const proto = view.nodes[node];
     if (proto === undefined) continue;
-    const sites = bodiesOf(proto).flatMap((body) => sitesOfBody(view, types, proto, body, find));
+    const sites = proto.bodies.flatMap((body) => sitesOfBody(view, types, proto, body, find));
     if (sites.length === 0) continue;
     const detail = `${describe(sites)} inside its bodies, which are not edited`;
     rejections.push({ node, opType: proto.opType, reason: 'inside-body', detail });

@@ -1,4 +1,3 @@
-import { bodiesOf } from '../graph/captures.ts';
 import { allUses, type Block, type Context, type Found, firstReader } from './block.ts';
 import { activatedOutput } from './forward.ts';
 import { RECURRENT } from './operators.ts';
@@ -62,7 +61,7 @@ function hasOther(reading: Reading): boolean {
     if (MERGES.has(step.role) && reading.reachesWeights.has(outputOf(reading, step))) return true;
   }
   return reading.view.nodes.some((node) =>
-    bodiesOf(node).some((body) => body.node.some(({ opType }) => RECURRENT.has(opType))),
+    node.bodies.some((body) => body.node.some(({ opType }) => RECURRENT.has(opType))),
   );
 }
 

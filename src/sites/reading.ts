@@ -163,10 +163,9 @@ function readDataInputs(
   data: readonly boolean[],
   names: readonly ValueId[],
 ): readonly ValueId[] {
-  const found: ValueNumber[] = [];
-  for (const value of values) if (data[value]) found.push(value);
-  const once = found.length > 1 ? [...new Set(found)] : found;
-  return once.map((value) => names[value] ?? '');
+  const found: ValueId[] = [];
+  for (const value of values) if (data[value]) found.push(names[value] ?? '');
+  return found.length > 1 ? [...new Set(found)] : found;
 }
 
 /** The step that gives a value, or nothing for graph inputs. */

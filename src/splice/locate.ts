@@ -1,4 +1,4 @@
-import { bodiesOf, capturedValues } from '../graph/captures.ts';
+import { capturedValues } from '../graph/captures.ts';
 import type { FieldSpan, GraphProto, NodeProto, ValueInfoProto } from '../onnx/model-file.ts';
 import { toSpan } from '../onnx/scan-message.ts';
 import type { ByteSource } from '../wire/byte-source.ts';
@@ -36,7 +36,7 @@ export async function locateCaptures(
   value: string,
 ): Promise<FieldSpan[]> {
   const found: FieldSpan[] = [];
-  for (const body of bodiesOf(node)) {
+  for (const body of node.bodies) {
     if (defines(body, value)) continue;
     for (const inner of body.node) {
       if (inner.input.includes(value)) {

@@ -1,6 +1,5 @@
 import { BLOCK_INPUT, type BlockDefinition, type WeightSpec } from '../blocks/block.ts';
 import { isSeInjectError } from '../errors.ts';
-import { bodiesOf } from '../graph/captures.ts';
 import { constantOf } from '../graph/constants.ts';
 import { type GraphView, type NodeId, producerOf, usesOf } from '../graph/view.ts';
 import { DataType, type DataTypeNumber, dataTypeName } from '../onnx/data-type.ts';
@@ -191,7 +190,7 @@ function nodeDifference(
   const at = inputs.findIndex((value, index) => node.input[index] !== value);
   if (at !== -1)
     return `reads "${formatName(node.input[at] ?? '')}" where the record has "${formatName(inputs[at] ?? '')}"`;
-  if (bodiesOf(node).length > 0) return 'has a body';
+  if (node.bodies.length > 0) return 'has a body';
   if (node.attribute.size !== Object.keys(attributes).length) return 'has other attributes than the record';
   for (const [name, value] of Object.entries(attributes)) {
     const found = node.attribute.get(name);

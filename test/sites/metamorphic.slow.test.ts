@@ -3,7 +3,6 @@ import onnxProto from 'onnx-proto';
 import { describe, expect, it } from 'vitest';
 import { MANIFEST } from '../../fixtures/manifest.ts';
 import { randomStream } from '../../src/blocks/random.ts';
-import { bodiesOf } from '../../src/graph/captures.ts';
 import { DataType } from '../../src/onnx/data-type.ts';
 import { findSites } from '../../src/sites/find-sites.ts';
 import type { OpenModel } from '../../src/splice/model.ts';
@@ -101,7 +100,7 @@ function reorder(nodes: readonly NodeMessage[], { view }: OpenModel, random: Ran
   const readers = new Map<number, number[]>();
   for (const [reader, proto] of view.nodes.entries()) {
     const captured =
-      bodiesOf(proto).length === 0
+      proto.bodies.length === 0
         ? []
         : [...view.uses].flatMap(([value, uses]) =>
             uses.some((use) => use.kind === 'capture' && use.node === reader) ? [value] : [],
