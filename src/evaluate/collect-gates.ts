@@ -1,5 +1,5 @@
 import { SeInjectError } from '../errors.ts';
-import type { ModelSource, Runtime, Session } from '../verify/index.ts';
+import { letGo, type ModelSource, type Runtime, type Session } from '../verify/index.ts';
 import { type Batch, batchesOf, labelCheck } from './batches.ts';
 import type { EvaluateOptions } from './evaluate.ts';
 import { FaultLog, invalidData } from './faults.ts';
@@ -123,8 +123,7 @@ export async function collectGates(
       elapsedMs: performance.now() - start,
     };
   } finally {
-    // What was measured stands, and what went wrong before is what is told.
-    await session.close().catch(() => {});
+    await letGo(session);
   }
 }
 

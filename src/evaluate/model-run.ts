@@ -1,5 +1,5 @@
 import { isSeInjectError, SeInjectError } from '../errors.ts';
-import type { ModelSource, Runtime, Session } from '../verify/index.ts';
+import { letGo, type ModelSource, type Runtime, type Session } from '../verify/index.ts';
 import type { Accuracy } from './accuracy.ts';
 import type { Batch } from './batches.ts';
 import { type ModelInput, modelInput } from './model-input.ts';
@@ -50,7 +50,7 @@ export class ModelRun {
     try {
       return new ModelRun(path, session, provider, output);
     } catch (error) {
-      await session.close().catch(() => {});
+      await letGo(session);
       throw error;
     }
   }
@@ -101,7 +101,7 @@ export class ModelRun {
 
   /** Lets the model go, whatever the runtime says to that: what was measured stands. */
   async close(): Promise<void> {
-    await this.#session.close().catch(() => {});
+    await letGo(this.#session);
   }
 
   #time(ms: number, count: number): void {

@@ -84,7 +84,7 @@ function inferScope(view: GraphView, outer: Scope | undefined): Scope {
     depth: outer === undefined ? 0 : outer.depth + 1,
   };
   for (const [name, { type }] of view.inputs) types.byNumber[numbers.get(name) ?? LEFT_OUT] = declared(type);
-  view.initializers.byNumber.forEach((weight, value) => {
+  ValueTable.of(view.wires, view.initializers).byNumber.forEach((weight, value) => {
     if (weight !== undefined)
       types.byNumber[value] = clean({ dataType: weight.dataType, shape: weight.dims });
   });

@@ -66,7 +66,7 @@ export function stridesOf(view: GraphView, types: ValueTypes): ReadonlyMap<Value
       const told = bySizes(found, operands.output, image);
       // Behind windows and patches only a map of the image's proportions tells what it is again.
       const doubtful =
-        own.some((input) => divided[input]) ||
+        own.some((read) => divided[read]) ||
         (DIVIDING.has(opType) && divides(operands, found)) ||
         (opType === 'Reshape' && isImage(found, operands.output, image));
       const again = doubtful ? byProportions(told, operands.output, image) : undefined;

@@ -42,7 +42,7 @@ export interface GraphView {
   readonly wires: Wires;
   readonly producers: ReadonlyMap<ValueId, Producer>;
   readonly uses: ReadonlyMap<ValueId, readonly Use[]>;
-  readonly initializers: ValueTable<TensorProto>;
+  readonly initializers: ReadonlyMap<ValueId, TensorProto>;
   /** Graph inputs by name; one that is an initializer too is that input's default (required below IR 4). */
   readonly inputs: ReadonlyMap<ValueId, ValueInfoProto>;
   readonly outputs: ReadonlyMap<ValueId, ValueInfoProto>;

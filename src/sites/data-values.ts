@@ -1,5 +1,6 @@
 import { scalarOf } from '../graph/constants.ts';
 import type { ValueTypes } from '../graph/types.ts';
+import { ValueTable } from '../graph/value-table.ts';
 import type { GraphView, NodeId, ValueId } from '../graph/view.ts';
 import { LEFT_OUT } from '../graph/wires.ts';
 import { isFloating } from '../onnx/data-type.ts';
@@ -25,7 +26,7 @@ export function dataValuesOf(
   types: ValueTypes,
   order: readonly NodeId[],
 ): readonly boolean[] {
-  const { initializers } = view;
+  const weights = ValueTable.of(view.wires, view.initializers).byNumber;
   const { names, inputs: nodeInputs, opTypes, reads, writes, writers } = view.wires;
   const inputs = [...view.inputs.keys()].filter((name) => !view.initializers.has(name));
   const hasMaps = inputs.some((name) => isMap(types, name));
@@ -39,10 +40,7 @@ export function dataValuesOf(
   // What nothing defines is read from outside, as bodies do.
   const data = names.map(
     (name, value) =>
-      value !== LEFT_OUT &&
-      writers[value] === -1 &&
-      initializers.byNumber[value] === undefined &&
-      !left.has(name),
+      value !== LEFT_OUT && writers[value] === -1 && weights[value] === undefined && !left.has(name),
   );
   for (const node of order) {
     const read = reads[node] ?? [];

@@ -17,7 +17,8 @@ export function makeSites(
   const sites: Site[] = [];
   const rejections: Rejection[] = [];
   const counts = new Map<number, number>();
-  const idOf: IdOf = (stage) => {
+  /** The id of the next site of a stage. */
+  const idOf = (stage: number): string => {
     const n = (counts.get(stage) ?? 0) + 1;
     counts.set(stage, n);
     return `${stage}_${n}`;
@@ -31,14 +32,11 @@ export function makeSites(
   return { sites, rejections };
 }
 
-/** The id of the next site of a stage. */
-type IdOf = (stage: number) => string;
-
 function makeSite(
   reading: Reading,
   block: Block,
   isSelected: (block: Block) => boolean,
-  idOf: IdOf,
+  idOf: (stage: number) => string,
 ): Site | Rejection {
   const no = (reason: Rejection['reason'], detail: string): Rejection =>
     reject(reading, block.anchor, reason, detail);

@@ -60,8 +60,9 @@ function hasOther(reading: Reading): boolean {
       return true;
     if (MERGES.has(step.role) && reading.reachesWeights.has(outputOf(reading, step))) return true;
   }
-  return reading.view.nodes.some((node) =>
-    node.bodies.some((body) => body.node.some(({ opType }) => RECURRENT.has(opType))),
+  const { nodes, wires } = reading.view;
+  return wires.withBodies.some((node) =>
+    nodes[node]?.bodies.some((body) => body.node.some(({ opType }) => RECURRENT.has(opType))),
   );
 }
 

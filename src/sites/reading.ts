@@ -41,8 +41,6 @@ export interface Reading extends Condensed {
   readonly asksShape: ReadonlySet<NodeId>;
   /** Data inputs by node. */
   readonly dataInputs: readonly (readonly ValueId[])[];
-  /** The nodes that write the inputs of each step. */
-  readonly behind: (readonly NodeId[] | undefined)[];
   readonly walks: Walks;
   /** The last node that computes attention, if any does; known once the steps are read. */
   readonly attention: { last: NodeId | undefined };
@@ -56,6 +54,8 @@ interface Walks {
   count: number;
   /** The last one that came by each node. */
   readonly last: Int32Array;
+  /** The nodes that write the inputs of the steps that they came by. */
+  readonly behind: (readonly NodeId[] | undefined)[];
   /** Steps that they may still visit, all together: keeps the time linear whatever the graph. */
   stepsLeft: number;
 }
@@ -99,7 +99,6 @@ export function beginReading(written: GraphView, types: ValueTypes): Reading {
     isAside,
     steps: new Array<Step | undefined>(view.nodes.length),
     owners: new Array<Step | undefined>(view.nodes.length),
-    behind: new Array<readonly NodeId[] | undefined>(view.nodes.length),
     channelAxes: channelAxesOf(view, types, order, data, convolutions),
     strides: stridesOf(view, types),
     isData,
@@ -111,6 +110,7 @@ export function beginReading(written: GraphView, types: ValueTypes): Reading {
     walks: {
       count: 0,
       last: new Int32Array(view.nodes.length),
+      behind: new Array<readonly NodeId[] | undefined>(view.nodes.length),
       stepsLeft: STEPS_PER_NODE * (view.nodes.length + SPARE_NODES),
     },
     attention: { last: undefined },

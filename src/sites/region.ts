@@ -52,8 +52,8 @@ export function branchOf(reading: Reading, operand: ValueId, fork: NodeId): Bran
       for (const input of step.inputs) sources.add(input);
       continue;
     }
-    reading.behind[step.node] ??= step.inputs.map((value) => writerOf(reading.view, value));
-    const behind = reading.behind[step.node] ?? [];
+    const behind = walks.behind[step.node] ?? step.inputs.map((input) => writerOf(reading.view, input));
+    walks.behind[step.node] = behind;
     for (let at = 0; at < behind.length; at += 1) {
       const input = step.inputs[at] ?? '';
       if (isReadAside(reading, step, input)) continue;

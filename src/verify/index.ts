@@ -14,6 +14,7 @@ export { checkProvider, type ProviderResult } from './provider.ts';
 export { emptyReport } from './provider-report.ts';
 export type { ModelPair, ProviderRequest } from './request.ts';
 export {
+  letGo,
   type ModelSource,
   type Runtime,
   type RuntimeDataType,

@@ -52,12 +52,12 @@ export async function layOpen(
     open(source, 'disabled', { profile: true }),
     openBlocks(pair, taps, block),
   ]);
-  if (opened.status === 'rejected') throw opened.reason;
-  const session = opened.value;
   if (made.status === 'rejected') {
-    await letGo(session);
+    if (opened.status === 'fulfilled') await letGo(opened.value);
     throw made.reason;
   }
+  if (opened.status === 'rejected') throw opened.reason;
+  const session = opened.value;
   const blocks = made.value;
   return {
     session,

@@ -13,16 +13,16 @@ export interface Prepared<T> {
 /** Prepares to make something. */
 export function prepare<T>(make: () => Promise<T>, close: (made: T) => Promise<unknown>): Prepared<T> {
   let begun: Promise<Attempt<T>> | undefined;
-  let isTaken = false;
+  let isHandedOut = false;
   const hand = (): typeof begun => {
     const handed = begun;
     begun = undefined;
-    isTaken = true;
+    isHandedOut = true;
     return handed;
   };
   return {
     begin() {
-      if (begun !== undefined || isTaken) return;
+      if (begun !== undefined || isHandedOut) return;
       begun = attempt(make);
       // Whoever takes it hears of a failure; until then it must not count as one that nobody handles.
       begun.catch(() => {});

@@ -2,30 +2,34 @@ import { SeInjectError } from '../errors.ts';
 import { integerKernelsOf } from './integer-kernels.ts';
 import { judgeProvider } from './judge.ts';
 import { compareLevel, worstDifference } from './level.ts';
+import type { OptimizedRuns } from './optimized.ts';
 import type { ProviderRequest } from './request.ts';
 import type { RewrittenRun } from './rewritten.ts';
 import { countByProvider, providerOf, type RuntimeTensors, type SessionProfile } from './runtime.ts';
-import type { ProfiledRun } from './sessions.ts';
+import type { Attempt } from './sessions.ts';
 import type { ProviderReport, SiteCheck } from './types.ts';
 
-/** What the blocks did, and what both models gave with graph optimizations on or the original was refused with. */
+/** What the blocks did, and what both models gave. */
 export interface Answers {
   readonly sites: readonly SiteCheck[];
   /** Of the rewritten model laid open. */
   readonly profile: SessionProfile;
-  readonly optimized: { readonly before: ProfiledRun; readonly after: ProfiledRun } | SeInjectError;
+  readonly optimized: OptimizedRuns;
+  /** What the original gives on the CPU, or is refused with there; nothing where that is the provider itself. */
+  readonly onCpu: Attempt<RuntimeTensors> | undefined;
   /** What the original gives another time, where that is something else. */
   readonly another?: RuntimeTensors;
 }
 
-/** The report of a provider that both models run on, with the original on the CPU where that was asked. */
+/** The report of a provider on which both models run. */
 export function reportOf(
   request: ProviderRequest,
   run: RewrittenRun,
-  { sites, profile, optimized, another }: Answers,
-  { isCpu, onCpu }: { readonly isCpu: boolean; readonly onCpu: RuntimeTensors | undefined },
+  { sites, profile, optimized, onCpu, another }: Answers,
 ): ProviderReport {
-  const others = [onCpu, another].filter((outputs) => outputs !== undefined);
+  const isCpu = onCpu === undefined;
+  const elsewhere = onCpu?.ok === true ? onCpu.value : undefined;
+  const others = [elsewhere, another].filter((outputs) => outputs !== undefined);
   const both = 'before' in optimized ? optimized : undefined;
   const levels = [
     compareLevel('disabled', {
@@ -53,7 +57,7 @@ export function reportOf(
   const facts = {
     original: {
       status: 'ok' as const,
-      crossCheck: onCpu === undefined ? null : worstDifference(run.before, onCpu),
+      crossCheck: elsewhere === undefined ? null : worstDifference(run.before, elsewhere),
     },
     soundness: { ok: true, findings: [] },
     nodesByProvider: Object.fromEntries(countByProvider(profile)),
@@ -63,9 +67,15 @@ export function reportOf(
     sites,
   };
   const judged = judgeProvider({ provider: request.provider, neutral: run.neutral, ...facts });
-  const isOpen = 'before' in optimized || judged.status !== 'ok';
-  return { ...emptyReport(request), ...facts, ...(isOpen ? judged : notOptimized(optimized)) };
+  const said = { ...emptyReport(request), ...facts, ...judged };
+  if (judged.status !== 'ok') return said;
+  // What the original does not do optimized, nobody asks of the rewritten model.
+  if ('refused' in optimized) return { ...said, ...notOptimized(optimized.refused) };
+  return onCpu?.ok === false ? { ...said, detail: `${said.detail} (${NOT_CROSS_CHECKED})` } : said;
 }
+
+/** What a CPU has no kernels for may still run elsewhere. */
+const NOT_CROSS_CHECKED = 'not cross-checked: the original does not run on the CPU';
 
 function notOptimized({ message }: SeInjectError): Pick<ProviderReport, 'status' | 'detail'> {
   const detail = `the original does not run with graph optimizations, so the rewrite was compared only without: ${message}`;

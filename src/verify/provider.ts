@@ -1,16 +1,15 @@
-import type { SeInjectError } from '../errors.ts';
 import { checkSite } from './block-runs.ts';
 import { firstDifferent } from './first-different.ts';
 import { checkSitesInFloat64 } from './in-float64.ts';
 import { worstDifference } from './level.ts';
-import type { Prepared } from './prepared.ts';
+import { runOptimized } from './optimized.ts';
 import { dropAll, prepareSessions, type Sessions } from './prepared-sessions.ts';
 import { notLaidOpen, originalFailed, reportOf, rewriteFailed } from './provider-report.ts';
 import type { ModelPair, OpenSession, ProviderRequest } from './request.ts';
 import { runRewritten } from './rewritten.ts';
 import { letGo, type Runtime, type RuntimeTensors, type Session } from './runtime.ts';
-import { attempt, type FirstRun, firstRun, type ProfiledRun, runOnce, runProfiled } from './sessions.ts';
-import type { InputsReport, ProviderReport } from './types.ts';
+import { attempt, type FirstRun, firstRun, runOnce } from './sessions.ts';
+import type { InputsReport, ProviderReport, SiteCheck } from './types.ts';
 
 /** A provider's report, and the inputs that it was made on. */
 export interface ProviderResult {
@@ -38,20 +37,20 @@ export async function checkProvider(
   await onProgress?.('running the original');
   const opening = attempt(() => open(pair.beforeSource, 'disabled'));
   const ahead = prepareSessions(open, pair, request, runtime.overlaps === true);
-  if (ahead.overlap) ahead.laying?.begin();
-  const opened = await opening;
-  if (!opened.ok) {
-    await dropAll(ahead);
-    return { report: await inFloat64(pair, request, originalFailed(request, opened.error)), inputs: null };
-  }
-  const beforeOff = opened.value;
+  let beforeOff: Session | undefined;
   try {
-    const first = await attempt(() => firstRun(beforeOff, request));
+    if (ahead.overlap) ahead.laying?.begin();
+    const opened = await opening;
+    if (!opened.ok)
+      return { report: await inFloat64(pair, request, originalFailed(request, opened.error)), inputs: null };
+    const original = opened.value;
+    beforeOff = original;
+    const first = await attempt(() => firstRun(original, request));
     if (!first.ok)
       return { report: await inFloat64(pair, request, originalFailed(request, first.error)), inputs: null };
 
     const check = async (regimes: FirstRun['regimes']): Promise<ProviderResult> => {
-      const common = { open, cpu, request, original: beforeOff, first: { ...first.value, regimes } };
+      const common = { open, cpu, request, original, first: { ...first.value, regimes } };
       const result = await checkRewritten({ ...common, pair, sessions: ahead });
       if (pair.files === undefined || !hasFailed(result.report)) return result;
       // Nobody is blamed for how the models were loaded: what they are said to do wrong, they do from their own files.
@@ -74,7 +73,7 @@ export async function checkProvider(
     }
   } finally {
     await dropAll(ahead);
-    await letGo(beforeOff);
+    if (beforeOff !== undefined) await letGo(beforeOff);
   }
 }
 
@@ -117,57 +116,34 @@ async function checkRewritten({
     const failed = rewriteFailed(request, plain.ok ? notLaidOpen(rewritten.error) : plain.error);
     return { report: await inFloat64(pair, request, failed), inputs };
   }
-  const closing = attempt(() => rewritten.value.profile);
-  closing.catch(() => {});
   // Where there were other injections, nobody knows what the model should compute.
   const run = { ...rewritten.value, neutral: rewritten.value.neutral && request.isAll !== false };
+  if (!sessions.overlap) await run.closing;
 
   await onProgress?.('running both with graph optimizations');
+  let sites: readonly SiteCheck[] = [];
   const traits = { flushesSubnormals: !isCpu };
-  let fault: SeInjectError | undefined;
-  const ofOriginal = async <T>(action: Promise<T>): Promise<T> => {
-    const made = await attempt(() => action);
-    if (made.ok) return made.value;
-    fault = made.error;
-    throw made.error;
+  const recomputeSites = (): void => {
+    sites = run.runs.map((runs) => checkSite(runs, traits));
   };
-  const started: Promise<ProfiledRun>[] = [];
-  const optimized = await attempt(async () => {
-    const start = async (session: Prepared<Session>): Promise<{ readonly done: Promise<ProfiledRun> }> => {
-      const done = runProfiled(await session.take(), run.feeds);
-      started.push(done);
-      // Whoever waits for it hears of a failure.
-      done.catch(() => {});
-      return { done };
-    };
-    const before = await ofOriginal(start(sessions.before));
-    // Where the runtime has threads of its own, both run while the blocks are recomputed.
-    const beside = sessions.overlap ? await start(sessions.after) : undefined;
-    const sites = run.runs.map((runs) => checkSite(runs, traits));
-    const outcome = await ofOriginal(before.done);
-    const after = beside ?? (await start(sessions.after));
-    return { sites, optimized: { before: outcome, after: await after.done } };
-  });
-  // Nothing is said while something still runs.
-  await Promise.allSettled(started);
-  const closed = await closing;
-  if (!optimized.ok && optimized.error !== fault)
-    return { report: rewriteFailed(request, optimized.error), inputs };
-  if (!closed.ok) return { report: rewriteFailed(request, closed.error), inputs };
-  const profile = closed.value;
-  // What a CPU has no kernels for may still run elsewhere, and is not cross-checked then.
-  const cross = await attempt(async () =>
-    isCpu ? undefined : runOnce(await open(pair.beforeSource, 'disabled', { provider: cpu }), run.feeds),
-  );
-  const facts = { isCpu, onCpu: cross.ok ? cross.value : undefined };
-  // What the original does not do optimized, nobody asks of the rewritten model.
-  const answers = optimized.ok
-    ? { ...optimized.value, profile }
-    : { sites: run.runs.map((runs) => checkSite(runs, traits)), optimized: optimized.error, profile };
-  const said = reportOf(request, run, answers, facts);
+  const optimized = await runOptimized(sessions, run.feeds, recomputeSites).finally(() => run.closing);
+  if ('refused' in optimized && optimized.which === 'after')
+    return { report: rewriteFailed(request, optimized.refused), inputs };
+  const closed = await run.closing;
+  if (!closed.ok)
+    return { report: await inFloat64(pair, request, rewriteFailed(request, closed.error)), inputs };
+  const onCpu = isCpu
+    ? undefined
+    : await attempt(async () =>
+        runOnce(await open(pair.beforeSource, 'disabled', { provider: cpu }), run.feeds),
+      );
+  if (onCpu?.ok === false && onCpu.error.details['lost'] !== undefined)
+    return { report: rewriteFailed(request, onCpu.error), inputs };
+  const answers = { sites, profile: closed.value, optimized, onCpu };
+  const said = reportOf(request, run, answers);
   const another =
     said.status === 'mismatch' && run.neutral ? await anotherResult(original, run.feeds) : undefined;
-  const made = another === undefined ? said : reportOf(request, run, { ...answers, another }, facts);
+  const made = another === undefined ? said : reportOf(request, run, { ...answers, another });
   const isLost = made.status === 'mismatch' && run.neutral;
   const located = isLost ? await attempt(() => firstDifferent(open, pair, run)) : undefined;
   return {

@@ -10,7 +10,7 @@ import { type OracleResult, sameBits } from './oracle.ts';
 import type { Prepared } from './prepared.ts';
 import type { ModelPair, OpenSession } from './request.ts';
 import { letGo, type RuntimeTensors, type Session, type SessionProfile } from './runtime.ts';
-import { type FirstRun, runOnce, runProfiled } from './sessions.ts';
+import { type Attempt, attempt, closeProfiled, type FirstRun, runOnce, runProfiled } from './sessions.ts';
 import { tappedModel } from './taps.ts';
 
 /** What the rewritten model gave, with its blocks laid open. */
@@ -24,7 +24,7 @@ export interface RewrittenRun {
   /** Whether every block has weights that change nothing. */
   readonly neutral: boolean;
   /** Which provider ran what: told when the session is closed, which is under way. */
-  readonly profile: Promise<SessionProfile>;
+  readonly closing: Promise<Attempt<SessionProfile>>;
 }
 
 /** One regime of inputs: the original's outputs, and those of the rewritten model with the file's weights. */
@@ -40,7 +40,7 @@ interface HowToRun {
   readonly isCpu: boolean;
   /** Whether its only injection is the one that is looked at. */
   readonly isAll: boolean;
-  /** Called as soon as it runs. */
+  /** Called whenever a run of it has begun. */
   readonly meanwhile: () => void;
 }
 
@@ -64,7 +64,7 @@ export async function runRewritten(
   first: FirstRun,
   { isCpu, isAll, meanwhile }: HowToRun,
 ): Promise<RewrittenRun> {
-  if (laying === undefined) return runPlain(open, pair, first);
+  if (laying === undefined) return runPlain(open, pair, first, meanwhile);
   const laidOpen = await laying.take();
   const names = [...first.outputs.keys()];
   // Blocks that have no weights cannot be given others: the outputs depend on them if they changed the outputs.
@@ -118,16 +118,12 @@ export async function runRewritten(
     }
     // What an earlier injection has made, the original does not have to be tapped at.
     const rounded = isAll && hasFloat16(pair.before) ? await runTapped(open, pair, laidOpen, feeds) : before;
-    const profile = closed(laidOpen.session);
-    return { feeds, regime, before: rounded, after: file, runs, neutral: laidOpen.neutral, profile };
+    const closing = attempt(async () => (await closeProfiled(laidOpen.session)) ?? { nodes: [] });
+    return { feeds, regime, before: rounded, after: file, runs, neutral: laidOpen.neutral, closing };
   } catch (error) {
     await letGo(laidOpen.session);
     throw error;
   }
-}
-
-async function closed(session: Session): Promise<SessionProfile> {
-  return (await session.close()) ?? { nodes: [] };
 }
 
 /** The multiply-accumulates of one run, without end where they cannot be told. */
@@ -191,9 +187,16 @@ async function runTapped(
 }
 
 /** A model without a record: nothing to lay open. */
-async function runPlain(open: OpenSession, pair: ModelPair, first: FirstRun): Promise<RewrittenRun> {
+async function runPlain(
+  open: OpenSession,
+  pair: ModelPair,
+  first: FirstRun,
+  meanwhile: () => void,
+): Promise<RewrittenRun> {
   const session = await open(pair.afterSource, 'disabled', { profile: true });
-  const { outputs, profile = { nodes: [] } } = await runProfiled(session, first.feeds);
+  const running = runProfiled(session, first.feeds);
+  meanwhile();
+  const { outputs, profile = { nodes: [] } } = await running;
   const [regime] = first.regimes as readonly [InputRegime];
   return {
     feeds: first.feeds,
@@ -202,7 +205,7 @@ async function runPlain(open: OpenSession, pair: ModelPair, first: FirstRun): Pr
     after: outputs,
     runs: [],
     neutral: false,
-    profile: Promise.resolve(profile),
+    closing: Promise.resolve({ ok: true, value: profile }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { isSeInjectError, type SeInjectError } from '../errors.ts';
+import { isSeInjectError, SeInjectError } from '../errors.ts';
 import {
   feedsFromArrays,
   type GivenArray,
@@ -81,11 +81,22 @@ export interface ProfiledRun {
   readonly profile: SessionProfile | undefined;
 }
 
+/** Closes a session for its profile. Where that fails the profile is lost, and no model is to blame. */
+export async function closeProfiled(session: Session): Promise<SessionProfile | undefined> {
+  const closed = await attempt(() => session.close());
+  if (closed.ok) return closed.value;
+  const { code, message, details } = closed.error;
+  throw new SeInjectError(code, message, {
+    details: { lost: 'profile', ...details },
+    cause: closed.error,
+  });
+}
+
 /** Runs a loaded model once and lets it go; with its profile, where it keeps one. */
 export async function runProfiled(session: Session, feeds: RuntimeTensors): Promise<ProfiledRun> {
   try {
     const outputs = await session.run(feeds);
-    return { outputs, profile: await session.close() };
+    return { outputs, profile: await closeProfiled(session) };
   } finally {
     await letGo(session);
   }

@@ -30,6 +30,7 @@ async function refusing(which: Choose, error: SeInjectError): Promise<Runtime> {
 const rejected = new SeInjectError('verify/model-rejected', 'the fusion is broken', {
   details: { reason: 'unknown' },
 });
+const gone = new SeInjectError('verify/run-failed', 'the thread is gone', { details: { lost: 'thread' } });
 const isOriginal = (source: ModelSource): boolean => 'bytes' in source && source.bytes === before;
 
 describe.each(['neutral', 'kaiming-uniform'])('a rewritten model, started %s, is not blamed', (init) => {
@@ -74,13 +75,16 @@ describe.each(['neutral', 'kaiming-uniform'])('a rewritten model, started %s, is
     expect(report.detail).toContain(error.message);
   });
 
-  it('for an original that runs on another provider and not on the CPU', async () => {
+  it.each([
+    ['not on the CPU', rejected, 'pass', /not cross-checked: the original does not run on the CPU/],
+    ['loses the CPU', gone, 'unchecked', /what the rewritten model does is not known: the thread is gone/],
+  ])('for an original that runs on another provider and %s', async (_, error, verdict, detail) => {
     const runtime = await openOnnxRuntime();
     // onnxruntime's CPU under another name; what is asked of the CPU itself is refused.
     const elsewhere: Runtime = {
       ...runtime,
       async createSession(source, options) {
-        if (options.provider === 'cpu') throw rejected;
+        if (options.provider === 'cpu') throw error;
         const session = await runtime.createSession(source, { ...options, provider: 'cpu' });
         return {
           inputs: session.inputs,
@@ -98,9 +102,10 @@ describe.each(['neutral', 'kaiming-uniform'])('a rewritten model, started %s, is
       providers,
     });
     expect([report.verdict, report.providers[0]?.original]).toEqual([
-      'pass',
+      verdict,
       { status: 'ok', crossCheck: null },
     ]);
+    expect(report.detail).toMatch(detail);
   });
 
   it('for names that onnxruntime writes into its profile as they are', async () => {
