@@ -174,7 +174,7 @@ describe('runIsolated', () => {
         parent.kill(signal);
         // As long as a busy machine takes: it looks every few milliseconds, when it comes to its turn.
         await vi.waitFor(() => expect([isAlive(pid), ownFolders()]).toEqual([false, []]), {
-          timeout: 30_000,
+          timeout: 15_000,
           interval: 20,
         });
       } finally {
