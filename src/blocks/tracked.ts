@@ -151,7 +151,7 @@ export function reduce(a: Tracked, kind: 'sum' | 'mean' | 'max', over: 'channels
       bound[at] = errors === undefined ? 0 : Math.max(0, largest(errors, first, terms, step));
     } else {
       const { sum, magnitude } = sumsOf(a.data, first, terms, step);
-      const inherited = errors === undefined ? 0 : sumOf(errors, first, terms, step);
+      const inherited = errors === undefined ? 0 : sumsOf(errors, first, terms, step).sum;
       data[at] = sum / share;
       bound[at] = (inherited + ofSum(terms, magnitude)) / share;
     }
@@ -168,10 +168,6 @@ function largest(numbers: Float64Array, first: number, terms: number, step: numb
   let most = Number.NEGATIVE_INFINITY;
   for (let term = 0; term < terms; term += 1) most = Math.max(most, numbers[first + term * step] ?? 0);
   return most;
-}
-
-function sumOf(numbers: Float64Array, first: number, terms: number, step: number): number {
-  return sumsOf(numbers, first, terms, step).sum;
 }
 
 /**

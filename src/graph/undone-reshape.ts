@@ -1,5 +1,5 @@
 import type { ValueTypes } from './types.ts';
-import type { GraphView, NodeId, ValueId } from './view.ts';
+import { type GraphView, type NodeId, producerOf, type ValueId, writerOf } from './view.ts';
 
 /** A value that was reshaped, worked on entry by entry or row by row, and reshaped back. */
 export interface UndoneReshape {
@@ -49,19 +49,19 @@ export function readUndoneReshape(
   let first: NodeId | undefined;
   let normalizes = false;
   for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
-    const producer = view.producers.get(value);
-    const proto = producer === undefined ? undefined : view.nodes[producer.node];
-    if (producer === undefined || proto === undefined) {
+    const producer = writerOf(view, value);
+    const proto = view.nodes[producer];
+    if (proto === undefined) {
       // A weight; anything else is no part of this.
       if (value !== '' && !view.initializers.has(value)) return undefined;
       continue;
     }
-    if (nodes.has(producer.node) || proto.opType === 'Constant') continue;
-    nodes.add(producer.node);
+    if (nodes.has(producer) || proto.opType === 'Constant') continue;
+    nodes.add(producer);
     if (nodes.size > NODE_LIMIT) return undefined;
     if (proto.opType === 'Reshape') {
       if (first !== undefined) return undefined;
-      first = producer.node;
+      first = producer;
       continue;
     }
     if (NORMALIZATIONS.has(proto.opType)) normalizes = true;
@@ -76,8 +76,7 @@ export function readUndoneReshape(
 /** Whether a node gives the shape of a value: by the sizes where they are known, else by the node that read them off it. */
 export function hasShapeOf(view: GraphView, types: ValueTypes, node: NodeId, source: ValueId): boolean {
   const proto = view.nodes[node];
-  const shape = view.producers.get(proto?.input[1] ?? '');
-  const reader = shape === undefined ? undefined : view.nodes[shape.node];
+  const reader = producerOf(view, proto?.input[1] ?? '');
   if (reader?.opType === 'Shape' && reader.input[0] === source) return true;
   const before = types.get(source)?.shape;
   const after = types.get(proto?.output[0] ?? '')?.shape;

@@ -43,7 +43,7 @@ export function condense(written: GraphView, types: ValueTypes): Condensed {
   const turnedBack = valuesTurnedBack(written);
   const sources = new Map<ValueId, ValueId>();
   written.wires.opTypes.forEach((opType, node) => {
-    const proto = PASSING.has(opType) || RESHAPING.has(opType) ? written.nodes[node] : undefined;
+    const proto = PASSING.has(opType) || RESTORING.has(opType) ? written.nodes[node] : undefined;
     if (proto === undefined) return;
     const source = PASSING.has(opType)
       ? handedOn(written, types, turnedBack, proto)
@@ -182,7 +182,7 @@ function handedOn(
 const WHOLE: ReadonlySet<string> = new Set(['Expand', 'Tile']);
 
 /** What may give the shape that something had before. */
-const RESHAPING: ReadonlySet<string> = new Set([...RESHAPINGS, ...WHOLE, 'Slice']);
+const RESTORING: ReadonlySet<string> = new Set([...RESHAPINGS, ...WHOLE, 'Slice']);
 
 /** Whether a node that keeps the shape keeps all else: repeating once, or taking every entry as it comes. */
 function isWholeOrSame(view: GraphView, { opType, input }: NodeProto): boolean {

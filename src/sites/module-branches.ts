@@ -1,7 +1,7 @@
 import type { NodeId, ValueId } from '../graph/view.ts';
 import { kernelSize } from './convolution.ts';
 import { channelAxisOf, outputOf, protoOf, type Reading, typeOf, usesOf } from './reading.ts';
-import { type Branch, branchOf, forkOf } from './region.ts';
+import { type Branch, branchOf, forkOf, oneSource } from './region.ts';
 import { LAID_OUT, type Step } from './step.ts';
 
 /** The branches that a Concat joins, where all start from one value. */
@@ -15,8 +15,8 @@ export function readModule(reading: Reading, join: Step): Module | undefined {
   const fork = forkOf(reading, join.inputs);
   const branches = join.inputs.map((operand) => branchOf(reading, operand, fork));
   if (!branches.every((branch) => branch !== undefined)) return undefined;
-  const [source, ...more] = new Set(branches.flatMap(({ sources }) => [...sources]));
-  return source === undefined || more.length > 0 ? undefined : { source, branches };
+  const source = oneSource(branches);
+  return source === undefined ? undefined : { source, branches };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { capturedValues } from '../graph/captures.ts';
 import { inferTypes } from '../graph/infer.ts';
 import type { ValueTypes } from '../graph/types.ts';
-import { type GraphView, type ValueId, viewGraph } from '../graph/view.ts';
+import { type GraphView, producerOf, type ValueId, viewGraph } from '../graph/view.ts';
 import type { FunctionProto, GraphProto, NodeProto, ValueInfoProto } from '../onnx/model-file.ts';
 import type { Rejection, Site } from './site.ts';
 
@@ -59,8 +59,7 @@ function sitesOfBody(
   for (const value of capturedValues(node)) {
     if (own.has(value)) continue;
     const weights = view.initializers.get(value);
-    const producer = view.producers.get(value);
-    const source = producer === undefined ? undefined : view.nodes[producer.node];
+    const source = producerOf(view, value);
     if (weights !== undefined) initializer.push(weights);
     else if (source?.input.length === 0) constants.push(source);
     else input.push(asInput(value, value, types, node));
@@ -81,8 +80,7 @@ function describeFunction(
   for (const [at, name] of called.input.entries()) {
     const actual = call.input[at] ?? '';
     const weights = view.initializers.get(actual);
-    const producer = view.producers.get(actual);
-    const source = producer === undefined ? undefined : view.nodes[producer.node];
+    const source = producerOf(view, actual);
     if (weights !== undefined) initializer.push({ ...weights, name });
     else if (source?.input.length === 0) constants.push({ ...source, output: [name] });
     else input.push(asInput(name, actual, types, call));

@@ -1,4 +1,5 @@
-import type { NodeId, Use, ValueId } from '../graph/view.ts';
+import { ROOT } from '../graph/dominators.ts';
+import { type NodeId, type Use, type ValueId, writerOf } from '../graph/view.ts';
 import { outermost, outputOf, protoOf, type Reading, stepBehind, stepsAfter, usesOf } from './reading.ts';
 import type { Site } from './site.ts';
 import type { Step } from './step.ts';
@@ -87,11 +88,10 @@ function branchNodes(reading: Reading, site: Site): ReadonlySet<NodeId> {
   const own = new Set(site.nodes);
   const waiting: ValueId[] = [site.value];
   for (let value = waiting.pop(); value !== undefined; value = waiting.pop()) {
-    const producer = reading.view.producers.get(value);
-    if (value === site.block.input || producer === undefined) continue;
-    if (nodes.has(producer.node) || !own.has(producer.node)) continue;
-    nodes.add(producer.node);
-    waiting.push(...protoOf(reading, producer.node).input);
+    const node = writerOf(reading.view, value);
+    if (value === site.block.input || nodes.has(node) || !own.has(node)) continue;
+    nodes.add(node);
+    waiting.push(...protoOf(reading, node).input);
   }
   return nodes;
 }
@@ -104,11 +104,11 @@ function sumNodes(reading: Reading, output: ValueId): ReadonlySet<NodeId> {
   const nodes = new Set<NodeId>();
   const waiting: ValueId[] = [output];
   for (let value = waiting.pop(); value !== undefined && nodes.size < SUM_LIMIT; value = waiting.pop()) {
-    const producer = reading.view.producers.get(value);
-    if (producer === undefined || !isSum(reading, value)) continue;
+    const node = writerOf(reading.view, value);
+    if (node === ROOT || !isSum(reading, value)) continue;
     if (value !== output && usesOf(reading, value).length !== 1) continue;
-    nodes.add(producer.node);
-    waiting.push(...protoOf(reading, producer.node).input);
+    nodes.add(node);
+    waiting.push(...protoOf(reading, node).input);
   }
   return nodes;
 }

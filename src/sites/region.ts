@@ -64,6 +64,18 @@ export function branchOf(reading: Reading, operand: ValueId, fork: NodeId): Bran
   return { operand, steps: new Set(steps), sources };
 }
 
+/** The value that all branches start from, where there is only one. */
+export function oneSource(branches: readonly Branch[]): ValueId | undefined {
+  let found: ValueId | undefined;
+  for (const { sources } of branches) {
+    for (const source of sources) {
+      if (found !== undefined && source !== found) return undefined;
+      found = source;
+    }
+  }
+  return found;
+}
+
 /** Whether all nodes of a step that read a value do so on the side. */
 function isReadAside({ view, isAside }: Reading, { nodes }: Step, value: ValueId): boolean {
   if (isAside === undefined) return false;

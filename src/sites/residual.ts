@@ -2,13 +2,13 @@ import type { NodeId, ValueId } from '../graph/view.ts';
 import { type Block, type Context, type Found, reject } from './block.ts';
 import { BRANCH_RULES, type InnerBlocks } from './branch-rules.ts';
 import type { Reading } from './reading.ts';
-import { branchOf, forkOf } from './region.ts';
+import { branchOf, forkOf, oneSource } from './region.ts';
 import { makeResidual } from './residual-block.ts';
 import { answersOf, askRules } from './rules.ts';
 import type { Rejection } from './site.ts';
 import type { Step } from './step.ts';
 import { addsSkipLast, feedsSumAlone, OPERAND_LIMIT, sumTree } from './sum-tree.ts';
-import { oneSource, tellApart } from './tell-apart.ts';
+import { tellApart } from './tell-apart.ts';
 import type { Tell } from './trial.ts';
 
 /** What was found so far, and who listens. */

@@ -1,7 +1,7 @@
 import type { ValueId } from '../graph/view.ts';
 import { isStrided } from './convolution.ts';
 import { firstBehind, type Reading, stepBehind } from './reading.ts';
-import type { Branch } from './region.ts';
+import { type Branch, oneSource } from './region.ts';
 import type { Refusal } from './rules.ts';
 import { readSkip, type Skip, weightOf } from './skip.ts';
 import { startFromOtherChannels } from './slices.ts';
@@ -73,18 +73,6 @@ export function tellApart(
     };
   }
   return chosen;
-}
-
-/** The value that all branches start from, where there is only one. */
-export function oneSource(branches: readonly Branch[]): ValueId | undefined {
-  let found: ValueId | undefined;
-  for (const { sources } of branches) {
-    for (const source of sources) {
-      if (found !== undefined && source !== found) return undefined;
-      found = source;
-    }
-  }
-  return found;
 }
 
 function chooseResidual(reading: Reading, source: ValueId, branches: readonly Branch[]): Chosen | Refusal {

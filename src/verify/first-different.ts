@@ -1,3 +1,5 @@
+import { writerOf } from '../graph/view.ts';
+import type { BlockRuns } from './block-runs.ts';
 import { sameBits } from './oracle.ts';
 import type { ModelPair, OpenSession } from './request.ts';
 import type { RewrittenRun } from './rewritten.ts';
@@ -14,8 +16,8 @@ export async function firstDifferent(
   pair: ModelPair,
   run: RewrittenRun,
 ): Promise<ProviderReport['firstDifferent']> {
-  const { view } = pair.before;
-  const inOrder = [...run.runs].sort((a, b) => placeOf(a.tap.recorded.value) - placeOf(b.tap.recorded.value));
+  const placeOf = ({ tap }: BlockRuns): number => writerOf(pair.before.view, tap.recorded.value);
+  const inOrder = [...run.runs].sort((a, b) => placeOf(a) - placeOf(b));
   const source = await tappedModel(
     pair.before,
     inOrder.map(({ tap }) => tap.recorded.value),
@@ -30,8 +32,4 @@ export async function firstDifferent(
     return { site: tap.recorded.id, value: tap.recorded.value };
   }
   return null;
-
-  function placeOf(value: string): number {
-    return view.producers.get(value)?.node ?? -1;
-  }
 }
